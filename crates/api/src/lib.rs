@@ -1,1 +1,17 @@
-//! Placeholder.
+//! Kubernetes resource types as users write them.
+//!
+//! An [`object::Object`] is any document with its metadata taken out and its content as JSON;
+//! [`read::read`] turns the content into one of the typed structs of [`istio`] (Kubernetes' own
+//! kinds are those of `k8s-openapi`), and says which fields it does not know.
+//!
+//! What this crate deliberately does not know: what anything means. Validation beyond types, and
+//! lowering, are the dialects' work.
+//!
+//! Reading order: [`object`], [`read`], [`duration`], [`istio`].
+
+pub mod duration;
+pub mod istio;
+pub mod object;
+pub mod read;
+
+pub use object::{Metadata, Object};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::origin::{ObjectRef, Origin};
+use crate::path::Path;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,5 +58,87 @@ impl Diagnostic {
             hint: Some(hint.into()),
             ..self
         }
+    }
+
+    /// Adds a way out to a remark that has just been made.
+    pub fn advise(&mut self, hint: impl Into<String>) {
+        self.hint = Some(hint.into());
+    }
+}
+
+/// Collects the remarks on one object while it is lowered.
+#[derive(Debug)]
+pub struct Remarks {
+    object: Arc<ObjectRef>,
+    list: Vec<Diagnostic>,
+}
+
+impl Remarks {
+    /// No remarks yet.
+    pub fn new(object: Arc<ObjectRef>) -> Self {
+        Self {
+            object,
+            list: Vec::new(),
+        }
+    }
+
+    /// The object that is being lowered.
+    pub fn object(&self) -> &Arc<ObjectRef> {
+        &self.object
+    }
+
+    /// The origin of the field at `path`.
+    pub fn origin(&self, path: &Path<'_>) -> Origin {
+        Origin {
+            object: self.object.clone(),
+            path: Arc::from(path.to_string()),
+        }
+    }
+
+    /// Admission would deny the object because of this field.
+    pub fn error(
+        &mut self,
+        path: &Path<'_>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(Severity::Error, path, code, message.into())
+    }
+
+    /// The object is accepted, but its author should know this.
+    pub fn warning(
+        &mut self,
+        path: &Path<'_>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(Severity::Warning, path, code, message.into())
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        path: &Path<'_>,
+        code: &'static str,
+        message: String,
+    ) -> &mut Diagnostic {
+        self.list.push_mut(Diagnostic {
+            severity,
+            code,
+            object: Some(self.object.clone()),
+            path: Arc::from(path.to_string()),
+            message,
+            hint: None,
+        })
+    }
+
+    /// Whether admission would deny the object so far.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// All remarks, in the order in which they were made.
+    pub fn into_list(self) -> Vec<Diagnostic> {
+        self.list
     }
 }

@@ -4,7 +4,7 @@
 //! those and projects them into [`view::View`]s; targets emit views. Nothing here knows
 //! Kubernetes, Envoy, protobuf, files or sockets, and nothing here can fail.
 //!
-//! Reading order: [`name`] → [`origin`] → [`diagnostic`] → [`policy`] (leaf values without
+//! Reading order: [`name`] → [`origin`] → [`path`] → [`diagnostic`] → [`policy`] (leaf values without
 //! names inside) → [`decl`] (statements with unresolved names) → [`unit`] → [`view`]
 //! (resolved, the whole input of emission).
 
@@ -12,6 +12,7 @@ pub mod decl;
 pub mod diagnostic;
 pub mod name;
 pub mod origin;
+pub mod path;
 pub mod policy;
 pub mod unit;
 pub mod view;

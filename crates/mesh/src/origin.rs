@@ -80,3 +80,14 @@ pub struct Age {
     /// `name.namespace`.
     pub tie: Arc<str>,
 }
+
+impl Age {
+    /// The age of an object. `created` is its `creationTimestamp` as the API server writes it,
+    /// empty if it has none.
+    pub fn new(created: &str, name: &str, namespace: &str) -> Self {
+        Self {
+            created: Arc::from(created),
+            tie: Arc::from(format!("{name}.{namespace}")),
+        }
+    }
+}

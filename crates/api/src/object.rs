@@ -1,0 +1,109 @@
+//! Any object, as the API server stores it or as it stands in a file.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::read::{Fault, FaultKind, read};
+
+/// The parts of an object's metadata that a mesh reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metadata {
+    /// Name.
+    pub name: String,
+    /// Namespace; empty for cluster-scoped kinds.
+    pub namespace: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// RFC 3339 in UTC; empty if absent.
+    pub creation_timestamp: String,
+    /// Set as soon as the object is being deleted; empty otherwise.
+    pub deletion_timestamp: String,
+    /// Counts changes of the spec; 0 if absent.
+    pub generation: i64,
+    /// Unique id; empty if absent.
+    pub uid: String,
+}
+
+/// Any object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// `group/version`, or `v1` for the core group.
+    pub api_version: String,
+    /// Kind.
+    pub kind: String,
+    /// Metadata.
+    pub metadata: Metadata,
+    /// The whole document, `metadata` included.
+    pub content: Value,
+}
+
+impl Object {
+    /// Takes a document apart. Objects without a namespace keep an empty one; who knows whether
+    /// their kind is namespaced fills in the default.
+    ///
+    /// # Errors
+    /// If the document is not a mapping, or lacks `apiVersion`, `kind` or `metadata.name`.
+    pub fn new(content: Value) -> Result<Self, Fault> {
+        let text = |field: &str| match content.get(field) {
+            Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+            Some(Value::String(_)) | None => {
+                Err(Fault::new(FaultKind::Missing, field, "is required"))
+            }
+            Some(_) => Err(Fault::new(FaultKind::WrongType, field, "expected a string")),
+        };
+        if !content.is_object() {
+            return Err(Fault::new(
+                FaultKind::WrongType,
+                "",
+                "expected a mapping with apiVersion, kind and metadata",
+            ));
+        }
+        let api_version = text("apiVersion")?;
+        let kind = text("kind")?;
+        let metadata = match content.get("metadata") {
+            None => return Err(Fault::new(FaultKind::Missing, "metadata", "is required")),
+            Some(value) => {
+                let (metadata, faults) = read::<Metadata>(value, "metadata");
+                match metadata {
+                    Some(metadata) => metadata,
+                    None => {
+                        return Err(faults.into_iter().next().unwrap_or_else(|| {
+                            Fault::new(FaultKind::WrongType, "metadata", "is unreadable")
+                        }));
+                    }
+                }
+            }
+        };
+        if metadata.name.is_empty() {
+            return Err(Fault::new(FaultKind::Missing, "metadata.name", "is required"));
+        }
+        Ok(Self {
+            api_version,
+            kind,
+            metadata,
+            content,
+        })
+    }
+
+    /// The API group; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// The API version without its group.
+    pub fn version(&self) -> &str {
+        self.api_version
+            .split_once('/')
+            .map_or(&self.api_version, |(_, version)| version)
+    }
+
+    /// The `spec`; `null` if there is none.
+    pub fn spec(&self) -> &Value {
+        self.content.get("spec").unwrap_or(&Value::Null)
+    }
+}
