@@ -71,6 +71,7 @@ impl Diagnostic {
 pub struct Remarks {
     object: Arc<ObjectRef>,
     list: Vec<Diagnostic>,
+    errors: usize,
 }
 
 impl Remarks {
@@ -79,6 +80,7 @@ impl Remarks {
         Self {
             object,
             list: Vec::new(),
+            errors: 0,
         }
     }
 
@@ -122,6 +124,9 @@ impl Remarks {
         code: &'static str,
         message: String,
     ) -> &mut Diagnostic {
+        if severity == Severity::Error {
+            self.errors += 1;
+        }
         self.list.push_mut(Diagnostic {
             severity,
             code,
@@ -134,7 +139,13 @@ impl Remarks {
 
     /// Whether admission would deny the object so far.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|d| d.severity == Severity::Error)
+        self.errors > 0
+    }
+
+    /// How many errors there are so far: whoever lowers a part of an object compares before and
+    /// after to know whether that part is sound.
+    pub fn errors(&self) -> usize {
+        self.errors
     }
 
     /// All remarks, in the order in which they were made.

@@ -8,6 +8,7 @@
 //! names inside) → [`decl`] (statements with unresolved names) → [`unit`] → [`view`]
 //! (resolved, the whole input of emission).
 
+pub mod closest;
 pub mod decl;
 pub mod diagnostic;
 pub mod name;
