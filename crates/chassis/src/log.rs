@@ -1,0 +1,56 @@
+//! Logs, as text for people or as JSON for machines, on standard error. Standard output belongs to what a program announces.
+
+use std::io::IsTerminal;
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::failure::{Failure, WRONG_USAGE};
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// One line of text.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The arguments about logs. Flatten them into a program's own.
+#[derive(Args, Clone, Debug, Eq, PartialEq)]
+pub struct Arguments {
+    /// How log lines on standard error look.
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    pub log_format: Format,
+
+    /// What is logged: a level (error, warn, info, debug, trace), or levels by part such as "info,ferromesh_xds=debug".
+    #[arg(long, default_value = "info", global = true, value_name = "LEVELS")]
+    pub log_level: String,
+}
+
+/// Starts logging for the whole process. Call it once, before the first log line.
+///
+/// # Errors
+/// When the levels cannot be read, or when the process logs already.
+pub fn start(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments {
+        log_format,
+        log_level,
+    } = arguments;
+    // `Targets` and not `EnvFilter`: nobody filters by span here, and the regular expressions of the latter cost memory.
+    let levels: Targets = log_level.parse().map_err(|error| {
+        Failure::with_status(format!("--log-level {log_level}: {error}"), WRONG_USAGE)
+    })?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = match log_format {
+        Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(layer.with_filter(levels))
+        .try_init()
+        .map_err(|error| Failure::new(format!("cannot start logging: {error}")))
+}
