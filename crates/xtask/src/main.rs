@@ -1,35 +1,57 @@
-//! `cargo xtask`: what developers and the Makefile run beside cargo itself.
+//! The workspace's own chores: what developers and the Makefile run beside cargo itself.
+//!
+//! `cargo xtask check` keeps the house in order. Every check is a function from facts (the
+//! workspace as cargo sees it, the texts of its files) to findings; each finding says what is
+//! wrong and the way out. Reading order: `workspace`, `check`, then one file per check;
+//! `descriptors` and `envoy` stand alone.
 
+mod check;
+mod descriptors;
 mod envoy;
+mod workspace;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// What developers and the Makefile run beside cargo itself.
+/// Chores of the Ferromesh workspace.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
-    task: Task,
+    chore: Chore,
 }
 
 #[derive(Subcommand)]
-enum Task {
-    /// Obtains the stock Envoy that the demo and the tests run, and prints its path (ENVOY=/path uses one's own).
+enum Chore {
+    /// Check that the house is in order: arrows between crates, licences, duplicate versions,
+    /// lints, generated files. Exit status 1 if anything is wrong.
+    Check,
+    /// Extract the descriptors of Envoy's messages from the envoy-types crate again (after a new
+    /// version of it, or when a message is missing).
+    Descriptors,
+    /// Obtain the stock Envoy that the demo and the tests run, and print its path
+    /// (ENVOY=/path/to/envoy uses one's own).
     Envoy,
 }
 
 fn main() -> ExitCode {
-    let Arguments { task } = Arguments::parse();
-    let outcome = match task {
-        Task::Envoy => envoy::run().map(|path| println!("{}", path.display())),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    let Arguments { chore } = Arguments::parse();
+    match run(&chore) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(chore: &Chore) -> Result<ExitCode, Box<dyn Error>> {
+    match chore {
+        Chore::Check => return Ok(check::run()?),
+        Chore::Descriptors => descriptors::run()?,
+        Chore::Envoy => println!("{}", envoy::run()?.display()),
+    }
+    Ok(ExitCode::SUCCESS)
 }
