@@ -8,7 +8,8 @@ use std::time::Duration;
 /// # Errors
 /// A message for the author if the text is not a duration, is negative, or does not fit.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let invalid = || format!("invalid duration {text:?} (write it like \"10s\", \"1.5s\" or \"100ms\")");
+    let invalid =
+        || format!("invalid duration {text:?} (write it like \"10s\", \"1.5s\" or \"100ms\")");
     if text.starts_with('-') {
         return Err(format!("duration {text:?} must not be negative"));
     }
@@ -42,7 +43,11 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         if whole.is_empty() && fraction.is_empty() || whole.len() > 19 || fraction.contains('.') {
             return Err(invalid());
         }
-        let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| invalid())? };
+        let whole: u128 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().map_err(|_| invalid())?
+        };
         nanos += whole * scale;
         let mut digit_scale = scale;
         for digit in fraction.bytes() {
@@ -79,7 +84,18 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "10", "s", "1x", "-1s", "1..5s", "1.5.5s", ".s", "99999999h", "1 s"] {
+        for text in [
+            "",
+            "10",
+            "s",
+            "1x",
+            "-1s",
+            "1..5s",
+            "1.5.5s",
+            ".s",
+            "99999999h",
+            "1 s",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

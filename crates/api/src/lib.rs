@@ -7,11 +7,12 @@
 //! What this crate deliberately does not know: what anything means. Validation beyond types, and
 //! lowering, are the dialects' work.
 //!
-//! Reading order: [`object`], [`read`], [`duration`], [`istio`].
+//! Reading order: [`object`], [`read`], [`part`], [`duration`], [`istio`].
 
 pub mod duration;
 pub mod istio;
 pub mod object;
+pub mod part;
 pub mod read;
 
 pub use object::{Metadata, Object};

@@ -80,7 +80,11 @@ impl Object {
             }
         };
         if metadata.name.is_empty() {
-            return Err(Fault::new(FaultKind::Missing, "metadata.name", "is required"));
+            return Err(Fault::new(
+                FaultKind::Missing,
+                "metadata.name",
+                "is required",
+            ));
         }
         Ok(Self {
             api_version,
@@ -92,7 +96,9 @@ impl Object {
 
     /// The API group; empty for the core group.
     pub fn group(&self) -> &str {
-        self.api_version.split_once('/').map_or("", |(group, _)| group)
+        self.api_version
+            .split_once('/')
+            .map_or("", |(group, _)| group)
     }
 
     /// The API version without its group.

@@ -49,13 +49,22 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Reads a `T` from JSON that stands at the path `at`; `null` reads as an empty mapping.
+/// Reads a `T` from JSON that stands at the path `at`; `null` reads as an empty mapping, and a
+/// field that is `null` as absent: the API server drops it, too.
 ///
 /// Unknown fields are faults, but do not keep the value from being read; a type error does.
 /// `T` must not use `#[serde(flatten)]`, which hides unknown fields.
 pub fn read<T: DeserializeOwned>(value: &Value, at: &str) -> (Option<T>, Vec<Fault>) {
     let empty = Value::Object(serde_json::Map::new());
-    let value = if value.is_null() { &empty } else { value };
+    let pruned;
+    let value = if value.is_null() {
+        &empty
+    } else if has_null_fields(value) {
+        pruned = without_null_fields(value);
+        &pruned
+    } else {
+        value
+    };
     let mut faults = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(value, &mut track);
@@ -85,6 +94,28 @@ pub fn read<T: DeserializeOwned>(value: &Value, at: &str) -> (Option<T>, Vec<Fau
             faults.push(Fault::new(kind, path, message));
             (None, faults)
         }
+    }
+}
+
+fn has_null_fields(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields
+            .values()
+            .any(|value| value.is_null() || has_null_fields(value)),
+        Value::Array(items) => items.iter().any(has_null_fields),
+        _ => false,
+    }
+}
+
+fn without_null_fields(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), without_null_fields(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_null_fields).collect(),
+        scalar => scalar.clone(),
     }
 }
 
@@ -124,17 +155,40 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_named_and_the_rest_is_read() {
-        let (value, faults) = read::<Outer>(&json!({"list": [{}, {"number": 1, "numbr": 2}]}), "spec");
+        let (value, faults) =
+            read::<Outer>(&json!({"list": [{}, {"number": 1, "numbr": 2}]}), "spec");
         assert_eq!(value.map(|outer| outer.list.len()), Some(2));
-        let [fault] = &faults[..] else { panic!("{faults:?}") };
-        assert_eq!((fault.kind, fault.path.as_str()), (FaultKind::UnknownField, "spec.list[1].numbr"));
+        let [fault] = &faults[..] else {
+            panic!("{faults:?}")
+        };
+        assert_eq!(
+            (fault.kind, fault.path.as_str()),
+            (FaultKind::UnknownField, "spec.list[1].numbr")
+        );
+    }
+
+    #[test]
+    fn a_null_field_is_absent() {
+        let (value, faults) = read::<Outer>(&json!({"list": [{"number": null}]}), "spec");
+        assert_eq!(faults, []);
+        assert_eq!(
+            value,
+            Some(Outer {
+                list: vec![Inner { number: 0 }]
+            })
+        );
     }
 
     #[test]
     fn a_wrong_type_names_its_path() {
         let (value, faults) = read::<Outer>(&json!({"list": [{"number": 70000}]}), "spec");
         assert_eq!(value, None);
-        let [fault] = &faults[..] else { panic!("{faults:?}") };
-        assert_eq!((fault.kind, fault.path.as_str()), (FaultKind::WrongType, "spec.list[0].number"));
+        let [fault] = &faults[..] else {
+            panic!("{faults:?}")
+        };
+        assert_eq!(
+            (fault.kind, fault.path.as_str()),
+            (FaultKind::WrongType, "spec.list[0].number")
+        );
     }
 }

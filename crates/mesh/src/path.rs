@@ -50,7 +50,10 @@ mod tests {
         let rules = spec.field("http");
         let rule = rules.item(0);
         let headers = rule.field("headers");
-        assert_eq!(headers.field("x-id").to_string(), "spec.http[0].headers.x-id");
+        assert_eq!(
+            headers.field("x-id").to_string(),
+            "spec.http[0].headers.x-id"
+        );
         assert_eq!(
             headers.field("a.b").to_string(),
             "spec.http[0].headers[\"a.b\"]"
