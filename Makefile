@@ -1,4 +1,4 @@
-# What a person runs. Prerequisites: Rust (rustup reads rust-toolchain from Cargo.toml's rust-version), Python 3 with pip, make.
+# What a person runs. Prerequisites: Rust, Python 3 with pip, make; see README.md.
 CARGO ?= cargo
 
 .PHONY: help test fmt
