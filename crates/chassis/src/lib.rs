@@ -3,11 +3,12 @@
 //!
 //! It knows nothing of the mesh, of Kubernetes or of Envoy, and opens no connection of its own.
 //!
-//! Reading order: [`arguments`], [`log`], [`failure`], [`listen`], [`announce`], [`shutdown`], [`version`].
+//! Reading order: [`arguments`], [`log`], [`failure`], [`listen`], [`announce`], [`shutdown`], [`leash`], [`version`].
 
 pub mod announce;
 pub mod arguments;
 pub mod failure;
+pub mod leash;
 pub mod listen;
 pub mod log;
 pub mod shutdown;
