@@ -65,7 +65,10 @@ pub struct HostSelector {
 pub enum NamespaceSelector {
     /// Anybody's (`*`).
     Any,
-    /// This namespace's (`.` has been resolved).
+    /// Those of the proxy's own namespace (`.`), which for a Sidecar of the root namespace is not
+    /// the author's.
+    Own,
+    /// This namespace's.
     One(Namespace),
     /// Nobody's (`~`).
     Nobody,

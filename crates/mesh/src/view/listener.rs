@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::cluster::ClusterName;
 use super::route_table::TableName;
 use crate::origin::Origin;
@@ -61,7 +63,10 @@ pub enum ListenerTraffic {
     Outbound {
         /// How it gets there.
         bind: Bind,
-        /// What is done.
+        /// Connections to these ranges of addresses (an entry's `addresses` that are no single
+        /// address), before anything else; sorted. Only on a listener for every address.
+        ranges: Vec<(IpNet, TcpForward)>,
+        /// What is done with the rest.
         traffic: Outbound,
         /// For connections that match nothing (detected as something else, or an address-less
         /// listener of a port with captured traffic to unknown addresses).
