@@ -7,12 +7,16 @@
 //! What this crate deliberately does not know: what anything means. Validation beyond types, and
 //! lowering, are the dialects' work.
 //!
-//! Reading order: [`object`], [`read`], [`part`], [`duration`], [`istio`].
+//! Reading order: [`object`], [`read`], [`part`], [`mod@scope`],
+//! [`timestamp`], [`duration`], [`istio`].
 
 pub mod duration;
 pub mod istio;
 pub mod object;
 pub mod part;
 pub mod read;
+pub mod scope;
+pub mod timestamp;
 
-pub use object::{Metadata, Object};
+pub use object::{Key, Metadata, Object};
+pub use scope::{Scope, scope};

@@ -1,11 +1,36 @@
 //! Any object, as the API server stores it or as it stands in a file.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::read::{Fault, FaultKind, read};
+
+/// The identity of an object: the same in every API version of its group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// API group, empty for Kubernetes' core group.
+    pub group: Arc<str>,
+    /// Kind.
+    pub kind: Arc<str>,
+    /// Namespace, empty for cluster-scoped kinds.
+    pub namespace: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{} {}", self.kind, self.name)
+        } else {
+            write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}
 
 /// The parts of an object's metadata that a mesh reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -92,6 +117,16 @@ impl Object {
             metadata,
             content,
         })
+    }
+
+    /// The identity, with the namespace that the metadata has now.
+    pub fn key(&self) -> Key {
+        Key {
+            group: Arc::from(self.group()),
+            kind: Arc::from(&*self.kind),
+            namespace: Arc::from(&*self.metadata.namespace),
+            name: Arc::from(&*self.metadata.name),
+        }
     }
 
     /// The API group; empty for the core group.

@@ -191,4 +191,13 @@ mod tests {
             (FaultKind::WrongType, "spec.list[0].number")
         );
     }
+
+    #[test]
+    fn a_null_field_is_an_absent_one() {
+        let (value, faults) = read::<Outer>(&json!({"list": [{"number": null}]}), "spec");
+        assert_eq!(value.map(|outer| outer.list), Some(vec![Inner { number: 0 }]));
+        assert_eq!(faults, []);
+        let (_, faults) = read::<Outer>(&json!({"list": null}), "spec");
+        assert_eq!(faults.first().map(|fault| fault.kind), Some(FaultKind::Missing));
+    }
 }
