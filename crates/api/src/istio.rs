@@ -1,12 +1,46 @@
 //! Istio's kinds (Istio 1.31, all served versions share one schema). One file per kind; messages
 //! that several kinds share have files of their own.
 
+mod client_tls;
+mod connection_pool;
+mod destination_rule;
 mod http_retry;
+mod load_balancer;
+mod locality_lb;
+mod mesh_config;
+mod outlier_detection;
 mod percent;
 mod port_selector;
+mod server_tls;
+mod service_entry;
+mod sidecar;
 mod string_match;
+mod workload_entry;
+mod workload_labels;
 
+pub use client_tls::{ClientTls, ClientTlsMode};
+pub use connection_pool::{
+    ConnectionPool, H2UpgradePolicy, Http2KeepAlive, HttpSettings, TcpKeepalive, TcpSettings,
+};
+pub use destination_rule::{
+    DestinationRule, MatchLabels, PortTrafficPolicy, ProxyProtocol, ProxyProtocolVersion,
+    RetryBudget, Subset, TrafficPolicy, Tunnel,
+};
 pub use http_retry::HttpRetry;
+pub use load_balancer::{
+    ConsistentHash, CookieAttribute, HttpCookie, LoadBalancer, Maglev, RingHash, SimpleLb, Warmup,
+};
+pub use locality_lb::{Distribute, Failover, LocalityLbSetting, ZoneAwareLbSetting};
+pub use mesh_config::{AccessLogEncoding, MeshConfig, MeshOutboundMode, MeshOutboundPolicy};
+pub use outlier_detection::OutlierDetection;
 pub use percent::Percent;
 pub use port_selector::PortSelector;
+pub use server_tls::{ServerTls, ServerTlsMode, TlsCertificate, TlsVersion};
+pub use service_entry::{Location, Resolution, ServiceEntry, ServicePort};
+pub use sidecar::{
+    CaptureMode, EgressListener, EgressProxy, IngressListener, Sidecar, SidecarOutboundMode,
+    SidecarOutboundPolicy, SidecarPort,
+};
 pub use string_match::StringMatch;
+pub use workload_entry::WorkloadEntry;
+pub use workload_labels::WorkloadLabels;
