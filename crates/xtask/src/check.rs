@@ -2,10 +2,12 @@
 
 mod arrows;
 mod duplicates;
+mod fresh;
 mod licences;
 mod lints;
 mod sizes;
 
+use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -36,13 +38,14 @@ impl fmt::Display for Finding {
 }
 
 /// Runs everything and prints what is wrong.
-pub fn run() -> Result<ExitCode, String> {
+pub fn run() -> Result<ExitCode, Box<dyn Error>> {
     let workspace = Workspace::load()?;
-    let checks: [(&str, Vec<Finding>); 4] = [
+    let checks: [(&str, Vec<Finding>); 5] = [
         ("arrows between crates", arrows::check(&workspace)),
         ("licences", licences::check(&workspace)),
         ("duplicate versions", duplicates::check(&workspace)),
         ("lints of every crate", lints::check(&workspace)?),
+        ("generated files", fresh::check(&workspace)?),
     ];
     let mut wrong = 0;
     for (name, findings) in checks {

@@ -2,16 +2,18 @@
 //!
 //! The `envoy-types` crate (a test dependency) ships a descriptor set of Envoy's whole API. The
 //! `envoy` crate generates its types from a pruned copy that is checked in, so that a build
-//! needs neither `protoc` nor that crate. Run `cargo xtask descriptors` after a new version of
+//! needs neither `protoc` nor that crate. Run `cargo xtask generate` after a new version of
 //! `envoy-types`, or after adding a file to [`ROOTS`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
+
+use crate::generated::Generated;
+use crate::workspace::Workspace;
 
 /// The crate that ships the whole set, and where in it.
 const SOURCE: (&str, &str) = ("envoy-types", "src/generated/types.bin");
@@ -89,48 +91,27 @@ const ONLY_OPTIONS: &[&str] = &[
 ];
 
 /// Reads the descriptor set of the `envoy-types` crate that this workspace is locked to and
-/// writes the part that Ferromesh needs into the `envoy` crate.
+/// takes the part that Ferromesh needs: the file of the `envoy` crate.
 ///
 /// # Errors
 ///
-/// When `cargo metadata` fails, the crate is not among the dependencies, or a root is missing.
-pub fn run() -> Result<(), Box<dyn Error>> {
-    let metadata = metadata()?;
-    let bytes = std::fs::read(source(&metadata)?)?;
+/// When the crate is not among the dependencies, or a root is missing.
+pub fn generate(workspace: &Workspace) -> Result<Generated, Box<dyn Error>> {
+    let bytes = std::fs::read(source(workspace)?)?;
     let pruned = prune(FileDescriptorSet::decode(bytes.as_slice())?, ROOTS)?;
-    let target = workspace_root(&metadata)?.join(TARGET);
-    std::fs::write(&target, pruned.encode_to_vec())?;
-    println!("{} files in {}", pruned.file.len(), target.display());
-    Ok(())
+    Ok(Generated {
+        path: workspace.root.join(TARGET),
+        content: pruned.encode_to_vec(),
+    })
 }
 
-fn metadata() -> Result<serde_json::Value, Box<dyn Error>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--locked"])
-        .output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into());
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-fn workspace_root(metadata: &serde_json::Value) -> Result<&Path, Box<dyn Error>> {
-    metadata["workspace_root"]
-        .as_str()
-        .map(Path::new)
-        .ok_or_else(|| "cargo metadata names no workspace root".into())
-}
-
-fn source(metadata: &serde_json::Value) -> Result<PathBuf, Box<dyn Error>> {
+fn source(workspace: &Workspace) -> Result<PathBuf, Box<dyn Error>> {
     let (name, file) = SOURCE;
-    metadata["packages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|package| package["name"] == name)
-        .and_then(|package| package["manifest_path"].as_str())
-        .and_then(|manifest| Path::new(manifest).parent())
+    workspace
+        .packages
+        .values()
+        .find(|package| package.name == name)
+        .and_then(|package| package.manifest.parent())
         .map(|folder| folder.join(file))
         .ok_or_else(|| format!("{name} is not a dependency of this workspace").into())
 }

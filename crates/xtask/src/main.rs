@@ -3,11 +3,12 @@
 //! `cargo xtask check` keeps the house in order. Every check is a function from facts (the
 //! workspace as cargo sees it, the texts of its files) to findings; each finding says what is
 //! wrong and the way out. Reading order: `workspace`, `check`, then one file per check;
-//! `descriptors` and `envoy` stand alone.
+//! `generated` lists the files that are written by programs; `envoy` stands alone.
 
 mod check;
 mod descriptors;
 mod envoy;
+mod generated;
 mod workspace;
 
 use std::error::Error;
@@ -28,9 +29,10 @@ enum Chore {
     /// Check that the house is in order: arrows between crates, licences, duplicate versions,
     /// lints, generated files. Exit status 1 if anything is wrong.
     Check,
-    /// Extract the descriptors of Envoy's messages from the envoy-types crate again (after a new
-    /// version of it, or when a message is missing).
-    Descriptors,
+    /// Write the generated files that are checked in: the descriptors of Envoy's messages (from
+    /// the envoy-types crate).
+    #[command(alias = "descriptors")]
+    Generate,
     /// Obtain the stock Envoy that the demo and the tests run, and print its path
     /// (ENVOY=/path/to/envoy uses one's own).
     Envoy,
@@ -49,8 +51,8 @@ fn main() -> ExitCode {
 
 fn run(chore: &Chore) -> Result<ExitCode, Box<dyn Error>> {
     match chore {
-        Chore::Check => return Ok(check::run()?),
-        Chore::Descriptors => descriptors::run()?,
+        Chore::Check => return check::run(),
+        Chore::Generate => generated::write(&workspace::Workspace::load()?)?,
         Chore::Envoy => println!("{}", envoy::run()?.display()),
     }
     Ok(ExitCode::SUCCESS)
