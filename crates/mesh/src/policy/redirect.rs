@@ -31,10 +31,12 @@ pub enum RedirectPath {
 /// The port of a redirect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RedirectPort {
-    /// That of the request's authority.
+    /// The one that the client addressed (`FROM_REQUEST_PORT`), written out unless it is the
+    /// default of the scheme.
     FromRequest,
-    /// The default of the (new) scheme: left out.
+    /// None is written (Envoy's default): that of an unchanged authority stays, unless it is the
+    /// default of the old scheme.
     SchemeDefault,
-    /// This one.
+    /// This one, written out.
     Port(u16),
 }
