@@ -18,6 +18,7 @@ pub const SUBCOMMAND: &str = "leash";
 
 /// The arguments of that subcommand.
 #[derive(Args, Clone, Debug, Eq, PartialEq)]
+#[group(skip)]
 pub struct Arguments {
     /// The process with which the program is to die.
     #[arg(long)]

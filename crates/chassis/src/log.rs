@@ -21,6 +21,7 @@ pub enum Format {
 
 /// The arguments about logs. Flatten them into a program's own.
 #[derive(Args, Clone, Debug, Eq, PartialEq)]
+#[group(skip)]
 pub struct Arguments {
     /// How log lines on standard error look.
     #[arg(long, value_enum, default_value = "text", global = true)]
