@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The program in the pod, or beside an application on any machine: it gives one workload its Envoy.
+//!
+//! It renders Envoy's bootstrap, starts Envoy on a leash (so that nothing leaks when the agent dies), relays its logs,
+//! restarts it when it dies, tells whether it is ready, and drains it before it ends. It writes no file.
+//!
+//! It deliberately never sees the mesh's configuration: Envoy speaks ADS to the control plane directly.
+//!
+//! Reading order: [`arguments`], [`settings`], [`bootstrap`], [`envoy`], [`admin`], [`status`], [`drain`], [`proxy`].
+
+pub mod admin;
+pub mod arguments;
+pub mod bootstrap;
+pub mod drain;
+pub mod envoy;
+pub mod proxy;
+pub mod reservation;
+pub mod settings;
+pub mod status;

@@ -1,0 +1,295 @@
+//! The command line of `ferromesh-agent proxy`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use ferromesh_chassis::failure::{Failure, WRONG_USAGE};
+use ferromesh_chassis::log;
+
+use crate::envoy;
+use crate::settings::{Bound, Interception, Patience, Settings, Variant, XdsAddress};
+
+/// The port of the HTTP proxy that Istio's users know.
+const HTTP_PROXY_PORT: u16 = 15002;
+
+/// How traffic gets into the proxy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum InterceptionMode {
+    /// Nothing is captured: the proxy binds the ports of the workload and of the services that it uses.
+    #[value(name = "NONE")]
+    None,
+    /// Rules of the kernel redirect connections to the ports 15001 and 15006.
+    #[value(name = "REDIRECT")]
+    Redirect,
+}
+
+/// How Envoy asks for its configuration.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum XdsVariant {
+    /// Incrementally.
+    Delta,
+    /// Everything of one kind at a time.
+    StateOfTheWorld,
+}
+
+/// Which workload the proxy stands for, where its control plane is, and what it binds.
+#[derive(Args, Clone, Debug)]
+pub struct Arguments {
+    /// The control plane's xDS port.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub xds: XdsAddress,
+
+    /// The workload that this proxy stands for: the name of a Pod or WorkloadEntry.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub workload: String,
+
+    /// The namespace of the workload.
+    #[arg(long, value_name = "NS", value_parser = name)]
+    pub namespace: String,
+
+    /// The address of the workload, at which others reach it. With NONE the proxy binds its ports there.
+    #[arg(long, value_name = "A")]
+    pub address: IpAddr,
+
+    /// With NONE: where the application itself listens [default: 127.0.0.1].
+    #[arg(long, value_name = "B")]
+    pub app_address: Option<IpAddr>,
+
+    /// With NONE: where the proxy binds the ports of services and of the HTTP proxy [default: 127.0.0.1].
+    #[arg(long, value_name = "O")]
+    pub outbound_address: Option<IpAddr>,
+
+    /// With NONE: the port of the HTTP proxy on the outbound address; 0 lets the system choose one [default: 15002].
+    #[arg(long, value_name = "PORT")]
+    pub http_proxy_port: Option<u16>,
+
+    /// How traffic gets into the proxy.
+    #[arg(long, value_enum, ignore_case = true, default_value = "NONE")]
+    pub interception_mode: InterceptionMode,
+
+    /// The Envoy to run [default: "envoy" as found by PATH].
+    #[arg(long, value_name = "PATH")]
+    pub envoy: Option<PathBuf>,
+
+    /// Where Envoy's admin interface listens; port 0 lets the system choose one.
+    #[arg(long, default_value = "127.0.0.1:15000", value_name = "IP:PORT")]
+    pub admin_address: SocketAddr,
+
+    /// Where the agent answers /ready, /healthz/ready and /stats/prometheus; port 0 lets the system choose one.
+    #[arg(long, default_value = "127.0.0.1:15021", value_name = "IP:PORT")]
+    pub status_address: SocketAddr,
+
+    /// How Envoy asks for its configuration.
+    #[arg(long, value_enum, default_value = "delta")]
+    pub xds_variant: XdsVariant,
+
+    /// The number of Envoy's worker threads.
+    #[arg(long, default_value_t = 2, value_name = "THREADS", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub concurrency: u32,
+
+    /// What Envoy logs: error, warn, info, debug or trace. The agent's own --log-level applies too.
+    #[arg(long, default_value = "warn", value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug", "trace"])]
+    pub envoy_log_level: String,
+
+    /// How long requests and TCP connections may take to finish after SIGTERM.
+    #[arg(long, default_value_t = 25, value_name = "SECONDS")]
+    pub drain_seconds: u32,
+
+    /// How long after SIGTERM idle connections may stay, during which their clients can still use them.
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    pub drain_idle_seconds: u32,
+
+    /// How the agent logs.
+    #[command(flatten)]
+    pub log: log::Arguments,
+}
+
+impl Arguments {
+    /// What the arguments mean together.
+    ///
+    /// # Errors
+    /// When they contradict each other, or when there is no Envoy.
+    pub fn settings(self) -> Result<Settings, Failure> {
+        let Self {
+            xds,
+            workload,
+            namespace,
+            address,
+            app_address,
+            outbound_address,
+            http_proxy_port,
+            interception_mode,
+            envoy,
+            admin_address,
+            status_address,
+            xds_variant,
+            concurrency,
+            envoy_log_level,
+            drain_seconds,
+            drain_idle_seconds,
+            log: _,
+        } = self;
+        let interception = match interception_mode {
+            InterceptionMode::None => Interception::None(bound(
+                address,
+                app_address,
+                outbound_address,
+                http_proxy_port,
+            )?),
+            InterceptionMode::Redirect => {
+                let given = [
+                    ("--app-address", app_address.is_some()),
+                    ("--outbound-address", outbound_address.is_some()),
+                    ("--http-proxy-port", http_proxy_port.is_some()),
+                ];
+                if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
+                    return Err(wrong_usage(format!(
+                        "{flag} has no effect with --interception-mode REDIRECT"
+                    )));
+                }
+                Interception::Redirect
+            }
+        };
+        Ok(Settings {
+            xds,
+            variant: match xds_variant {
+                XdsVariant::Delta => Variant::Delta,
+                XdsVariant::StateOfTheWorld => Variant::StateOfTheWorld,
+            },
+            workload,
+            namespace,
+            address,
+            interception,
+            envoy: envoy::find(envoy)?,
+            admin_address,
+            status_address,
+            concurrency,
+            envoy_log_level,
+            patience: Patience {
+                work: Duration::from_secs(drain_seconds.into()),
+                idle: Duration::from_secs(drain_idle_seconds.min(drain_seconds).into()),
+            },
+        })
+    }
+}
+
+/// What is bound without capture. The proxy and the application bind the same ports, so their addresses must differ.
+fn bound(
+    address: IpAddr,
+    app: Option<IpAddr>,
+    outbound: Option<IpAddr>,
+    http_proxy_port: Option<u16>,
+) -> Result<Bound, Failure> {
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let app = app.unwrap_or(loopback);
+    if app == address {
+        return Err(wrong_usage(format!(
+            "--address and --app-address are both {address}: with --interception-mode NONE the proxy takes the \
+             application's ports at the former and hands over to the latter"
+        )));
+    }
+    if address.is_unspecified() {
+        return Err(wrong_usage(format!(
+            "--address {address}: name the one address at which others reach the workload"
+        )));
+    }
+    Ok(Bound {
+        app,
+        outbound: outbound.unwrap_or(loopback),
+        http_proxy_port: http_proxy_port.unwrap_or(HTTP_PROXY_PORT),
+    })
+}
+
+fn wrong_usage(text: String) -> Failure {
+    Failure::with_status(text, WRONG_USAGE)
+}
+
+/// A name as Kubernetes allows it. Others would break the node id, in which `~` separates.
+fn name(text: &str) -> Result<String, String> {
+    let sound = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.'
+    };
+    if text.is_empty() || text.len() > 253 || !text.bytes().all(sound) {
+        return Err("a name has up to 253 lower case letters, digits, '-' and '.'".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    const NEEDED: [&str; 9] = [
+        "agent",
+        "--xds",
+        "127.0.0.1:15010",
+        "--workload",
+        "web-0",
+        "--namespace",
+        "shop",
+        "--address",
+        "127.1.0.1",
+    ];
+
+    /// The settings of these arguments beside the needed ones, or the line that refuses them.
+    fn check(more: &[&str], expected: Result<Interception, &str>) {
+        let this = std::env::current_exe().unwrap();
+        let all = NEEDED.iter().chain(more).map(|word| (*word).to_owned());
+        let all = all.chain(["--envoy".to_owned(), this.display().to_string()]);
+        let outcome = Program::parse_from(all).arguments.settings();
+        let outcome = outcome
+            .map(|settings| settings.interception)
+            .map_err(|failure| failure.to_string());
+        match (&outcome, &expected) {
+            (Err(line), Err(part)) => assert!(line.contains(part), "{line}"),
+            _ => assert_eq!(outcome, expected.map_err(str::to_owned)),
+        }
+    }
+
+    #[test]
+    fn interception_decides_which_flags_have_a_meaning() {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let none = |app: &str, http_proxy_port| {
+            Ok(Interception::None(Bound {
+                app: app.parse().unwrap(),
+                outbound: loopback,
+                http_proxy_port,
+            }))
+        };
+        check(&[], none("127.0.0.1", 15002));
+        check(
+            &["--app-address", "127.1.0.2", "--http-proxy-port", "0"],
+            none("127.1.0.2", 0),
+        );
+        check(
+            &["--app-address", "127.1.0.1"],
+            Err("--address and --app-address are both 127.1.0.1"),
+        );
+        check(
+            &["--interception-mode", "redirect"],
+            Ok(Interception::Redirect),
+        );
+        check(
+            &["--interception-mode", "REDIRECT", "--http-proxy-port", "1"],
+            Err("--http-proxy-port has no effect with --interception-mode REDIRECT"),
+        );
+    }
+
+    #[test]
+    fn names_that_break_the_node_id_are_refused() {
+        for bad in ["", "a~b", "Web", "a b"] {
+            assert!(name(bad).is_err(), "{bad}");
+        }
+        assert_eq!(name("web-0.v1").as_deref(), Ok("web-0.v1"));
+    }
+}

@@ -1,0 +1,209 @@
+//! Envoy's bootstrap: who the proxy is, where its control plane is, and what it counts.
+//!
+//! It is rendered as JSON from values, without Envoy's generated types: those would cost the agent more memory than all of
+//! the rest, for one message that hardly ever changes.
+
+mod stats;
+
+use std::net::SocketAddr;
+
+use ferromesh_chassis::version;
+use serde_json::{Map, Value, json};
+
+use crate::settings::{Host, Interception, Settings, Variant, XdsAddress};
+
+/// The cluster of the control plane, under the name by which Istio's tools know it.
+pub const XDS_CLUSTER: &str = "xds-grpc";
+
+/// What was chosen for a port 0 of the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen {
+    /// Envoy's admin interface; its port may still be 0, then Envoy chooses.
+    pub admin: SocketAddr,
+    /// The port of the HTTP proxy, if there is one.
+    pub http_proxy_port: Option<u16>,
+}
+
+/// The bootstrap in Envoy's JSON form.
+pub fn render(settings: &Settings, chosen: Chosen) -> String {
+    let ads = json!({ "ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s" });
+    json!({
+        "node": node(settings, chosen),
+        "admin": {
+            "address": socket_address(&chosen.admin.ip().to_string(), chosen.admin.port()),
+            "ignore_global_conn_limit": true,
+        },
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": match settings.variant {
+                    Variant::Delta => "DELTA_GRPC",
+                    Variant::StateOfTheWorld => "GRPC",
+                },
+                "transport_api_version": "V3",
+                "set_node_on_first_message_only": true,
+                "grpc_services": [{ "envoy_grpc": { "cluster_name": XDS_CLUSTER } }],
+            },
+            // Without a deadline for the first answer: a proxy that knows nothing must not become ready.
+            "cds_config": &ads,
+            "lds_config": &ads,
+        },
+        "static_resources": { "clusters": [xds_cluster(&settings.xds)] },
+        "stats_config": stats::config(),
+        // Clusters that are never used would otherwise cost their counters.
+        "deferred_stat_options": { "enable_deferred_creation_stats": true },
+        "layered_runtime": { "layers": [{
+            "name": "ferromesh",
+            // Envoy's own limit of 100 refuses ordinary expressions; this one is Istio's.
+            "static_layer": { "re2.max_program_size.error_level": 32768 },
+        }] },
+        "overload_manager": {
+            "resource_monitors": [{
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": i32::MAX,
+                },
+            }],
+        },
+    })
+    .to_string()
+}
+
+/// The node as Istio's tools and our control plane read it.
+fn node(settings: &Settings, chosen: Chosen) -> Value {
+    let Settings {
+        workload,
+        namespace,
+        address,
+        interception,
+        ..
+    } = settings;
+    let mut metadata = Map::new();
+    let mut put = |key: &str, value: String| metadata.insert(key.to_owned(), Value::String(value));
+    put("NAME", workload.clone());
+    put("NAMESPACE", namespace.clone());
+    put("INSTANCE_IPS", address.to_string());
+    put("CLUSTER_ID", "Kubernetes".to_owned());
+    put("FERROMESH_VERSION", version::NUMBER.to_owned());
+    match interception {
+        Interception::Redirect => {
+            put("INTERCEPTION_MODE", "REDIRECT".to_owned());
+        }
+        Interception::None(bound) => {
+            put("INTERCEPTION_MODE", "NONE".to_owned());
+            put("FERROMESH_INBOUND_ADDRESS", address.to_string());
+            put("FERROMESH_APP_ADDRESS", bound.app.to_string());
+            put("FERROMESH_OUTBOUND_ADDRESS", bound.outbound.to_string());
+            if let Some(port) = chosen.http_proxy_port {
+                put("FERROMESH_HTTP_PROXY_PORT", port.to_string());
+            }
+        }
+    }
+    json!({
+        "id": format!("sidecar~{address}~{workload}.{namespace}~{namespace}.svc.cluster.local"),
+        "cluster": format!("{workload}.{namespace}"),
+        "metadata": metadata,
+    })
+}
+
+fn socket_address(host: &str, port: u16) -> Value {
+    json!({ "socket_address": { "address": host, "port_value": port } })
+}
+
+/// The cluster of the control plane: HTTP/2, with a keepalive that notices a control plane that vanished.
+fn xds_cluster(xds: &XdsAddress) -> Value {
+    let XdsAddress { host, port } = xds;
+    let endpoint = json!({ "endpoint": { "address": socket_address(&host.to_string(), *port) } });
+    let limits = json!({
+        "max_connections": 100_000,
+        "max_pending_requests": 100_000,
+        "max_requests": 100_000,
+    });
+    json!({
+        "name": XDS_CLUSTER,
+        "type": match host {
+            Host::Address(_) => "STATIC",
+            Host::Name(_) => "STRICT_DNS",
+        },
+        "dns_lookup_family": "V4_PREFERRED",
+        "connect_timeout": "1s",
+        "load_assignment": { "cluster_name": XDS_CLUSTER, "endpoints": [{ "lb_endpoints": [endpoint] }] },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {
+                    "connection_keepalive": { "interval": "30s", "timeout": "10s" },
+                } },
+            },
+        },
+        "upstream_connection_options": { "tcp_keepalive": { "keepalive_time": 300 } },
+        "circuit_breakers": { "thresholds": [
+            limits.clone(),
+            { "priority": "HIGH", "max_connections": 100_000, "max_pending_requests": 100_000, "max_requests": 100_000 },
+        ] },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::settings::{Bound, Patience};
+
+    fn node_of(interception: Interception, http_proxy_port: Option<u16>) -> Value {
+        let settings = Settings {
+            xds: "127.0.0.1:15010".parse().unwrap(),
+            variant: Variant::Delta,
+            workload: "web-0".to_owned(),
+            namespace: "shop".to_owned(),
+            address: "127.1.0.1".parse().unwrap(),
+            interception,
+            envoy: "envoy".into(),
+            admin_address: "127.0.0.1:0".parse().unwrap(),
+            status_address: "127.0.0.1:0".parse().unwrap(),
+            concurrency: 1,
+            envoy_log_level: "warn".to_owned(),
+            patience: Patience {
+                work: Duration::ZERO,
+                idle: Duration::ZERO,
+            },
+        };
+        let chosen = Chosen {
+            admin: settings.admin_address,
+            http_proxy_port,
+        };
+        let mut whole: Value = serde_json::from_str(&render(&settings, chosen)).unwrap();
+        whole["node"].take()
+    }
+
+    #[test]
+    fn the_node_says_who_the_proxy_is_and_what_it_may_bind() {
+        let bound = Bound {
+            app: "127.0.0.1".parse().unwrap(),
+            outbound: "127.0.0.2".parse().unwrap(),
+            http_proxy_port: 0,
+        };
+        let version = version::NUMBER;
+        assert_eq!(
+            node_of(Interception::None(bound), Some(4321)),
+            json!({
+                "id": "sidecar~127.1.0.1~web-0.shop~shop.svc.cluster.local",
+                "cluster": "web-0.shop",
+                "metadata": {
+                    "NAME": "web-0", "NAMESPACE": "shop", "INSTANCE_IPS": "127.1.0.1", "CLUSTER_ID": "Kubernetes",
+                    "FERROMESH_VERSION": version, "INTERCEPTION_MODE": "NONE",
+                    "FERROMESH_INBOUND_ADDRESS": "127.1.0.1", "FERROMESH_APP_ADDRESS": "127.0.0.1",
+                    "FERROMESH_OUTBOUND_ADDRESS": "127.0.0.2", "FERROMESH_HTTP_PROXY_PORT": "4321",
+                },
+            })
+        );
+        assert_eq!(
+            node_of(Interception::Redirect, None)["metadata"],
+            json!({
+                "NAME": "web-0", "NAMESPACE": "shop", "INSTANCE_IPS": "127.1.0.1", "CLUSTER_ID": "Kubernetes",
+                "FERROMESH_VERSION": version, "INTERCEPTION_MODE": "REDIRECT",
+            })
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! `ferromesh-agent proxy`: Envoy's life from the start to the drain.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use ferromesh_chassis::{Failure, Shutdown, announce, listen};
+use tokio::sync::watch;
+
+use crate::admin::Admin;
+use crate::bootstrap::{self, Chosen};
+use crate::drain;
+use crate::envoy::Envoy;
+use crate::reservation::{self, Reservation};
+use crate::settings::{Interception, Settings};
+use crate::status::{self, Phase};
+
+/// The name under which the agent announces its addresses.
+const PROGRAM: &str = "ferromesh-agent";
+
+/// The ports to which captured connections are redirected.
+const CAPTURE_PORTS: [u16; 2] = [15001, 15006];
+
+/// How soon the agent looks again whether Envoy has become ready, only to log it; it doubles each time.
+const READINESS_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The longest such interval.
+const LONGEST_READINESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The pause before an Envoy that died is started again; it doubles with each failure.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// An Envoy that lived this long was not the victim of its configuration.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// Runs Envoy until a signal ends the agent.
+///
+/// # Errors
+/// When Envoy can't be started the first time, or a port is taken.
+pub async fn run(settings: Settings) -> Result<(), Failure> {
+    let shutdown = Shutdown::on_signals()?;
+    let (listener, status_address) =
+        listen::on("--status-address", settings.status_address).await?;
+    let held = reserve(&settings)?;
+    let http_proxy = match (&settings.interception, held.first()) {
+        (Interception::None(_), Some(reservation)) => Some(reservation.address()?),
+        _ => None,
+    };
+    let mut chosen = Chosen {
+        admin: settings.admin_address,
+        http_proxy_port: http_proxy.map(|address| address.port()),
+    };
+    reservation::check_free("--admin-address", settings.admin_address)?;
+    let first = tokio::select! {
+        first = Envoy::start(&settings, bootstrap::render(&settings, chosen)) => first?,
+        () = shutdown.begun() => return Ok(()),
+    };
+    // A restarted Envoy gets the same address, which has been announced.
+    chosen.admin = first.admin();
+    let admin = Admin::at(chosen.admin);
+    announce(status_address, chosen.admin, http_proxy)?;
+
+    let (phase, watched) = watch::channel(Phase::Running);
+    tokio::spawn(status::serve(listener, admin, watched.clone()));
+    tokio::spawn(log_readiness(admin, watched));
+    let Some(mut envoy) = keep_running(&settings, chosen, first, &phase, &shutdown).await else {
+        return Ok(());
+    };
+    phase.send_replace(Phase::Draining);
+    tokio::select! {
+        () = drain::drain(admin, settings.patience) => {}
+        why = envoy.ended() => tracing::warn!(why, "envoy ended while it was draining"),
+    }
+    envoy.stop().await;
+    Ok(())
+}
+
+/// Holds the ports that Envoy will bind: that of the HTTP proxy, or those to which traffic is redirected.
+fn reserve(settings: &Settings) -> Result<Vec<Reservation>, Failure> {
+    match &settings.interception {
+        Interception::None(bound) => {
+            let address = SocketAddr::new(bound.outbound, bound.http_proxy_port);
+            Ok(vec![Reservation::take("--http-proxy-port", address)?])
+        }
+        Interception::Redirect => CAPTURE_PORTS
+            .iter()
+            .map(|port| {
+                Reservation::take(
+                    "--interception-mode REDIRECT",
+                    SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port),
+                )
+            })
+            .collect(),
+    }
+}
+
+fn announce(
+    status: SocketAddr,
+    admin: SocketAddr,
+    http_proxy: Option<SocketAddr>,
+) -> Result<(), Failure> {
+    let mut addresses = vec![("status", status), ("admin", admin)];
+    addresses.extend(http_proxy.map(|address| ("http-proxy", address)));
+    announce::print(PROGRAM, &addresses)
+}
+
+/// Restarts Envoy whenever it dies, until the shutdown begins. Returns the Envoy that runs then, if one does.
+async fn keep_running(
+    settings: &Settings,
+    chosen: Chosen,
+    first: Envoy,
+    phase: &watch::Sender<Phase>,
+    shutdown: &Shutdown,
+) -> Option<Envoy> {
+    let mut envoy = first;
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        let born = Instant::now();
+        tokio::select! {
+            why = envoy.ended() => tracing::error!(why, "envoy died"),
+            () = shutdown.begun() => return Some(envoy),
+        }
+        phase.send_replace(Phase::Restarting);
+        if born.elapsed() >= STABLE {
+            pause = SHORTEST_PAUSE;
+        }
+        envoy = loop {
+            tracing::info!(pause_ms = pause.as_millis() as u64, "restarting envoy");
+            let attempt = async {
+                tokio::time::sleep(pause).await;
+                Envoy::start(settings, bootstrap::render(settings, chosen)).await
+            };
+            let outcome = tokio::select! {
+                outcome = attempt => outcome,
+                () = shutdown.begun() => return None,
+            };
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            match outcome {
+                Ok(envoy) => break envoy,
+                Err(failure) => tracing::error!(%failure, "cannot restart envoy"),
+            }
+        };
+        phase.send_replace(Phase::Running);
+    }
+}
+
+/// Logs when the proxy becomes ready, and again after a restart.
+async fn log_readiness(admin: Admin, mut phase: watch::Receiver<Phase>) {
+    loop {
+        let begin = Instant::now();
+        let mut pause = READINESS_INTERVAL;
+        loop {
+            let current = *phase.borrow_and_update();
+            if status::readiness(admin, current).await.is_ok() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_READINESS_INTERVAL);
+        }
+        tracing::info!(
+            elapsed_ms = begin.elapsed().as_millis() as u64,
+            "the proxy is ready"
+        );
+        if phase
+            .wait_for(|phase| *phase != Phase::Running)
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The agent's own HTTP interface: whether the proxy is ready, and Envoy's statistics.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::admin::Admin;
+
+/// The most connections that are served at the same time; probes and scrapes need a handful.
+const CONNECTIONS: usize = 64;
+
+/// The statistics that readiness is made of: `^(cluster_manager\.cds|listener_manager\.lds)\.update_(success|rejected)$`,
+/// the server's state and whether the workers run.
+const READINESS: &str = "%5E(cluster_manager%5C.cds%5C.update_(success%7Crejected)%7Clistener_manager%5C.lds%5C.update_(success%7Crejected)%7Cserver%5C.state%7Clistener_manager%5C.workers_started)%24";
+
+/// What the agent is doing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// Envoy runs.
+    Running,
+    /// Envoy died and is about to be started again.
+    Restarting,
+    /// The proxy ends.
+    Draining,
+}
+
+type Body = BoxBody<Bytes, hyper::Error>;
+
+/// Serves until the future is dropped.
+pub async fn serve(listener: TcpListener, admin: Admin, phase: watch::Receiver<Phase>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection on the status address");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let phase = phase.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let phase = *phase.borrow();
+            async move { Ok::<_, Infallible>(answer(&request, admin, phase).await) }
+        });
+        tokio::spawn(async move {
+            // A client that breaks off is its own business.
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            drop(place);
+        });
+    }
+}
+
+async fn answer(request: &Request<Incoming>, admin: Admin, phase: Phase) -> Response<Body> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served");
+    }
+    match request.uri().path() {
+        "/ready" | "/healthz/ready" => match readiness(admin, phase).await {
+            Ok(()) => text(StatusCode::OK, "ready"),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &why),
+        },
+        "/stats/prometheus" => match admin.send(Method::GET, "/stats/prometheus?usedonly").await {
+            Ok(scraped) => scraped.map(BodyExt::boxed),
+            Err(error) => text(StatusCode::BAD_GATEWAY, &error.to_string()),
+        },
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "there are /ready, /healthz/ready and /stats/prometheus",
+        ),
+    }
+}
+
+fn text(status: StatusCode, line: &str) -> Response<Body> {
+    let body =
+        Full::new(Bytes::from(format!("{line}\n"))).map_err(|never: Infallible| match never {});
+    let mut response = Response::new(body.boxed());
+    *response.status_mut() = status;
+    let kind = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// Whether the proxy can take traffic, or why not.
+///
+/// # Errors
+/// The reason, in a few words.
+pub async fn readiness(admin: Admin, phase: Phase) -> Result<(), String> {
+    match phase {
+        Phase::Running => judge(
+            &admin
+                .stats(READINESS)
+                .await
+                .map_err(|error| error.to_string())?,
+        ),
+        Phase::Restarting => Err("envoy is being restarted".to_owned()),
+        Phase::Draining => Err("the proxy is draining".to_owned()),
+    }
+}
+
+/// Istio's rule: Envoy is live, its workers run, and it has had clusters and listeners from the control plane.
+fn judge(stats: &str) -> Result<(), String> {
+    let value = |name: &str| {
+        let line = stats
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|value| value.trim().parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    let answered = |kind: &str| {
+        value(&format!("{kind}.update_success")) + value(&format!("{kind}.update_rejected")) > 0
+    };
+    if !answered("cluster_manager.cds") {
+        return Err("the control plane has sent no clusters yet".to_owned());
+    }
+    if !answered("listener_manager.lds") {
+        return Err("the control plane has sent no listeners yet".to_owned());
+    }
+    // The state is 0 when live; a line that is missing must not count as that.
+    if !stats.lines().any(|line| line == "server.state: 0")
+        || value("listener_manager.workers_started") != 1
+    {
+        return Err("envoy is not live yet".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_needs_configuration_and_a_live_envoy() {
+        let stats = |cds: u32, lds: u32, state: u32, workers: u32| {
+            format!(
+                "cluster_manager.cds.update_rejected: 0\ncluster_manager.cds.update_success: {cds}\n\
+                 listener_manager.lds.update_rejected: {lds}\nlistener_manager.lds.update_success: 0\n\
+                 listener_manager.workers_started: {workers}\nserver.state: {state}\n"
+            )
+        };
+        assert_eq!(judge(&stats(1, 2, 0, 1)), Ok(()));
+        for (stats, why) in [
+            (stats(0, 1, 0, 1), "no clusters"),
+            (stats(1, 0, 0, 1), "no listeners"),
+            (stats(1, 1, 2, 1), "not live"),
+            (stats(1, 1, 0, 0), "not live"),
+            (String::new(), "no clusters"),
+        ] {
+            let line = judge(&stats).unwrap_err();
+            assert!(line.contains(why), "{line}");
+        }
+    }
+}
