@@ -3,8 +3,12 @@
 
 mod client_tls;
 mod connection_pool;
+mod destination;
 mod destination_rule;
+mod http_match;
+mod http_policy;
 mod http_retry;
+mod l4_route;
 mod load_balancer;
 mod locality_lb;
 mod mesh_config;
@@ -15,6 +19,7 @@ mod server_tls;
 mod service_entry;
 mod sidecar;
 mod string_match;
+mod virtual_service;
 mod workload_entry;
 mod workload_labels;
 
@@ -22,11 +27,19 @@ pub use client_tls::{ClientTls, ClientTlsMode};
 pub use connection_pool::{
     ConnectionPool, H2UpgradePolicy, Http2KeepAlive, HttpSettings, TcpKeepalive, TcpSettings,
 };
+pub use destination::Destination;
 pub use destination_rule::{
     DestinationRule, MatchLabels, PortTrafficPolicy, ProxyProtocol, ProxyProtocolVersion,
     RetryBudget, Subset, TrafficPolicy, Tunnel,
 };
+pub use http_match::HttpMatch;
+pub use http_policy::{
+    CorsPolicy, DerivePort, FaultAbort, FaultDelay, HeaderOperations, HttpBody, HttpDirectResponse,
+    HttpFault, HttpHeaders, HttpMirror, HttpRedirect, HttpRewrite, RegexRewrite,
+    UnmatchedPreflights,
+};
 pub use http_retry::HttpRetry;
+pub use l4_route::{L4Match, RouteDestination, TcpRoute, TlsMatch, TlsRoute};
 pub use load_balancer::{
     ConsistentHash, CookieAttribute, HttpCookie, LoadBalancer, Maglev, RingHash, SimpleLb, Warmup,
 };
@@ -42,5 +55,6 @@ pub use sidecar::{
     SidecarOutboundPolicy, SidecarPort,
 };
 pub use string_match::StringMatch;
+pub use virtual_service::{Delegate, HttpRoute, HttpRouteDestination, VirtualService};
 pub use workload_entry::WorkloadEntry;
 pub use workload_labels::WorkloadLabels;
