@@ -1,0 +1,63 @@
+//! ServiceEntries and WorkloadEntries.
+
+use serde_json::{Value, json};
+
+use super::{Dice, export, istio};
+
+pub(super) fn service_entry(dice: &mut Dice) -> Value {
+    let namespace = dice.pick(&super::NAMESPACES);
+    let number = dice.below(4);
+    let ports = dice.value(&[
+        json!([{"number": 80, "name": "http", "protocol": "HTTP"}]),
+        json!([{"number": 443, "name": "tls", "protocol": "TLS"}]),
+        json!([{"number": 80, "name": "http", "protocol": "HTTP", "targetPort": 8080}, {"number": 9000, "name": "grpc", "protocol": "GRPC"}]),
+    ]);
+    let mut spec = json!({
+        "hosts": [format!("ext-{number}.example.com")],
+        "ports": ports,
+        "location": dice.pick(&["MESH_EXTERNAL", "MESH_INTERNAL"]),
+    });
+    match dice.below(6) {
+        0 => spec["resolution"] = json!("NONE"),
+        1 => spec["resolution"] = json!("DNS"),
+        2 => {
+            spec["resolution"] = json!("DNS_ROUND_ROBIN");
+            spec["endpoints"] = json!([{"address": "real.example.com", "ports": {"http": 8081}}]);
+        }
+        3 => {
+            spec["resolution"] = json!("STATIC");
+            spec["workloadSelector"] = json!({"labels": {"app": format!("svc-{number}")}});
+        }
+        _ => {
+            spec["resolution"] = json!("STATIC");
+            spec["addresses"] = json!([format!("240.0.0.{}", number + 1)]);
+            spec["endpoints"] = json!([
+                {"address": "192.0.2.1", "labels": {"version": "v1"}, "weight": 1 + dice.below(5)},
+                {"address": "192.0.2.2", "labels": {"version": "v2"}, "locality": "r1/r1-a"},
+            ]);
+        }
+    }
+    export(dice, &mut spec);
+    let name = format!("se-{}", dice.below(6));
+    istio(dice, "ServiceEntry", namespace, &name, spec)
+}
+
+pub(super) fn workload_entry(dice: &mut Dice) -> Value {
+    let namespace = dice.namespace();
+    let number = dice.below(4);
+    let mut spec = json!({
+        "address": format!("192.0.2.{}", 100 + number),
+        "labels": super::labels(dice, &format!("svc-{number}")),
+        "serviceAccount": "vm",
+    });
+    dice.maybe(&mut spec, "locality", 50, &[json!("r1/r1-b"), json!("r2")]);
+    dice.maybe(&mut spec, "weight", 30, &[json!(1), json!(7)]);
+    dice.maybe(&mut spec, "ports", 30, &[json!({"http": 8088})]);
+    istio(
+        dice,
+        "WorkloadEntry",
+        namespace,
+        &format!("vm-{number}"),
+        spec,
+    )
+}
