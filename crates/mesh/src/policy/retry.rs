@@ -13,10 +13,22 @@ pub struct RetryPolicy {
     pub on: RetryOn,
     /// Least wait before the first retry, doubled for each further one; `None` = 25 ms.
     pub backoff: Option<Duration>,
-    /// Whether hosts that were tried already are avoided.
-    pub avoid_previous_hosts: bool,
+    /// Hosts that were tried already.
+    pub previous_hosts: PreviousHosts,
     /// Whether retries may leave the locality of the first try.
     pub remote_localities: bool,
+}
+
+/// Whether a retry may go to a host that was tried already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PreviousHosts {
+    /// Not while there are others.
+    Avoid,
+    /// It may.
+    Reuse,
+    /// As `Avoid`, but as `Reuse` where a hash chooses the host (Istio's default: a hash shall
+    /// keep its host).
+    AvoidUnlessHashed,
 }
 
 /// Conditions for a retry, by Envoy's names.
