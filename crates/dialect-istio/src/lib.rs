@@ -14,5 +14,6 @@ pub mod faults;
 pub mod host;
 pub mod port;
 pub mod re2;
+pub mod retry;
 pub mod selector;
 pub mod string_match;
