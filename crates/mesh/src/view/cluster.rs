@@ -88,7 +88,7 @@ pub struct ClusterService {
 }
 
 /// How the instances of a cluster are found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Discovery {
     /// By a resource of their own.
     Endpoints,
@@ -120,7 +120,7 @@ pub enum Discovery {
 }
 
 /// Where an app listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AppAddress {
     /// TCP.
     Tcp(SocketAddr),
@@ -129,7 +129,7 @@ pub enum AppAddress {
 }
 
 /// An instance found by DNS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DnsInstance {
     /// DNS name or IP address.
     pub address: Arc<str>,

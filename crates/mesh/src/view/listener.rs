@@ -50,7 +50,7 @@ pub enum Bind {
 }
 
 /// What a listener does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListenerTraffic {
     /// Hands over to the listener of the original destination; what has none goes to `fallback`.
     VirtualOutbound {
@@ -96,7 +96,7 @@ pub enum ListenerTraffic {
 }
 
 /// Outbound traffic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outbound {
     /// Requests.
     Http(TableName),
@@ -112,7 +112,7 @@ pub enum Outbound {
 }
 
 /// Forwarding of connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TcpForward {
     /// Clusters and weights; never empty.
     pub clusters: Vec<(ClusterName, u32)>,
@@ -123,7 +123,7 @@ pub struct TcpForward {
 }
 
 /// An inbound port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InboundPort {
     /// Port of the workload.
     pub port: u16,
