@@ -8,12 +8,27 @@
 //! Reading order: [`faults`] (reading), [`host`], [`duration`], [`selector`], [`string_match`]
 //! (shared leaves), then a kind: [`virtual_service`].
 
+pub mod access_log;
+pub mod bounds;
+pub mod connection_pool;
+pub mod destination_rule;
 pub mod duration;
+pub mod effect;
 pub mod export;
 pub mod faults;
 pub mod host;
+pub mod keepalive;
+pub mod load_balancer;
+pub mod locality;
+pub mod mesh_config;
+pub mod outlier;
 pub mod port;
+pub mod protocol;
 pub mod re2;
 pub mod retry;
+pub mod retry_budget;
 pub mod selector;
+pub mod service_entry;
+pub mod sidecar;
 pub mod string_match;
+pub mod workload_entry;
