@@ -37,6 +37,7 @@ pub use api::envoy::extensions::filters::listener::original_src::v3 as original_
 pub use api::envoy::extensions::filters::listener::tls_inspector::v3 as tls_inspector;
 pub use api::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 pub use api::envoy::extensions::filters::network::tcp_proxy::v3 as tcp_proxy;
+pub use api::envoy::extensions::formatter;
 pub use api::envoy::extensions::load_balancing_policies as load_balancing;
 pub use api::envoy::extensions::retry::host::previous_hosts::v3 as previous_hosts;
 pub use api::envoy::extensions::retry::priority::previous_priorities::v3 as previous_priorities;

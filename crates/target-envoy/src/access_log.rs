@@ -1,0 +1,169 @@
+//! Access logs, in Istio's formats.
+
+use std::sync::Arc;
+
+use ferromesh_envoy as envoy;
+use ferromesh_mesh as mesh;
+
+use envoy::accesslog::access_log::ConfigType;
+use envoy::accesslog::access_log_filter::FilterSpecifier;
+use envoy::core::substitution_format_string::Format;
+use envoy::file_log::file_access_log::AccessLogFormat as FileFormat;
+use mesh::policy::access_log::{AccessLog, AccessLogFormat};
+
+/// Istio's default line.
+const DEFAULT_TEXT: &str = concat!(
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% ",
+    "%PROTOCOL%\" %RESPONSE_CODE% %RESPONSE_FLAGS% ",
+    "%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% ",
+    "\"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% ",
+    "%DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" ",
+    "\"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" ",
+    "%UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% ",
+    "%DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n",
+);
+
+/// Istio's default object.
+const DEFAULT_JSON: [(&str, &str); 24] = [
+    ("start_time", "%START_TIME%"),
+    ("route_name", "%ROUTE_NAME%"),
+    ("method", "%REQ(:METHOD)%"),
+    ("path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"),
+    ("protocol", "%PROTOCOL%"),
+    ("response_code", "%RESPONSE_CODE%"),
+    ("response_flags", "%RESPONSE_FLAGS%"),
+    ("response_code_details", "%RESPONSE_CODE_DETAILS%"),
+    (
+        "connection_termination_details",
+        "%CONNECTION_TERMINATION_DETAILS%",
+    ),
+    ("bytes_received", "%BYTES_RECEIVED%"),
+    ("bytes_sent", "%BYTES_SENT%"),
+    ("duration", "%DURATION%"),
+    (
+        "upstream_service_time",
+        "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%",
+    ),
+    ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
+    ("user_agent", "%REQ(USER-AGENT)%"),
+    ("request_id", "%REQ(X-REQUEST-ID)%"),
+    ("authority", "%REQ(:AUTHORITY)%"),
+    ("upstream_host", "%UPSTREAM_HOST%"),
+    ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"),
+    ("upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%"),
+    ("downstream_local_address", "%DOWNSTREAM_LOCAL_ADDRESS%"),
+    ("downstream_remote_address", "%DOWNSTREAM_REMOTE_ADDRESS%"),
+    ("requested_server_name", "%REQUESTED_SERVER_NAME%"),
+    (
+        "upstream_transport_failure_reason",
+        "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+    ),
+];
+
+/// The logs of a connection manager or a TCP proxy.
+pub(crate) fn access_logs(log: &AccessLog) -> Vec<envoy::accesslog::AccessLog> {
+    file(log, None).into_iter().collect()
+}
+
+/// The logs of a listener: only connections that no filter chain takes, which nobody else logs.
+pub(crate) fn listener_logs(log: &AccessLog) -> Vec<envoy::accesslog::AccessLog> {
+    let no_chain = envoy::accesslog::AccessLogFilter {
+        filter_specifier: Some(FilterSpecifier::ResponseFlagFilter(
+            envoy::accesslog::ResponseFlagFilter {
+                flags: vec!["NR".to_owned()],
+            },
+        )),
+    };
+    file(log, Some(no_chain)).into_iter().collect()
+}
+
+fn file(
+    log: &AccessLog,
+    filter: Option<envoy::accesslog::AccessLogFilter>,
+) -> Option<envoy::accesslog::AccessLog> {
+    match log {
+        AccessLog::Off => None,
+        AccessLog::File { path, format } => {
+            let config = envoy::file_log::FileAccessLog {
+                path: path.to_string(),
+                access_log_format: Some(FileFormat::LogFormat(substitution(format))),
+            };
+            Some(envoy::accesslog::AccessLog {
+                name: "envoy.access_loggers.file".to_owned(),
+                filter,
+                config_type: Some(ConfigType::TypedConfig(envoy::any(&config))),
+            })
+        }
+    }
+}
+
+fn substitution(format: &AccessLogFormat) -> envoy::core::SubstitutionFormatString {
+    match format {
+        AccessLogFormat::DefaultText => text(DEFAULT_TEXT),
+        AccessLogFormat::DefaultJson => json(DEFAULT_JSON),
+        AccessLogFormat::Text(format) => text(format),
+        AccessLogFormat::Json(fields) => json(fields.iter().map(pair)),
+    }
+}
+
+fn pair((field, format): &(Arc<str>, Arc<str>)) -> (&str, &str) {
+    (field, format)
+}
+
+/// Istio ends every line, whether the author did or not.
+fn text(format: &str) -> envoy::core::SubstitutionFormatString {
+    let end = if format.ends_with('\n') { "" } else { "\n" };
+    envoy::core::SubstitutionFormatString {
+        formatters: formatters(&[format]),
+        format: Some(Format::TextFormatSource(envoy::core::DataSource {
+            specifier: Some(envoy::core::data_source::Specifier::InlineString(format!(
+                "{format}{end}"
+            ))),
+            ..Default::default()
+        })),
+        ..Default::default()
+    }
+}
+
+fn json<'a>(
+    fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> envoy::core::SubstitutionFormatString {
+    let fields: Vec<_> = fields.into_iter().collect();
+    let formats: Vec<_> = fields.iter().map(|(_, format)| *format).collect();
+    let value = |format: &str| envoy::Value {
+        kind: Some(envoy::value::Kind::StringValue(format.to_owned())),
+    };
+    envoy::core::SubstitutionFormatString {
+        formatters: formatters(&formats),
+        format: Some(Format::JsonFormat(envoy::Struct {
+            fields: fields
+                .into_iter()
+                .map(|(field, format)| (field.to_owned(), value(format)))
+                .collect(),
+        })),
+        ..Default::default()
+    }
+}
+
+/// Operators that come by extension must be declared where they are used.
+fn formatters(formats: &[&str]) -> Vec<envoy::core::TypedExtensionConfig> {
+    let uses = |operator: &str| formats.iter().any(|format| format.contains(operator));
+    let extension = |name: &str, config| envoy::core::TypedExtensionConfig {
+        name: name.to_owned(),
+        typed_config: Some(config),
+    };
+    let mut formatters = Vec::new();
+    if uses("%REQ_WITHOUT_QUERY") {
+        let config = envoy::any(&envoy::formatter::req_without_query::v3::ReqWithoutQuery {});
+        formatters.push(extension("envoy.formatter.req_without_query", config));
+    }
+    if uses("%METADATA") {
+        let config = envoy::any(&envoy::formatter::metadata::v3::Metadata {});
+        formatters.push(extension("envoy.formatter.metadata", config));
+    }
+    if uses("%CEL") {
+        let config = envoy::any(&envoy::formatter::cel::v3::Cel::default());
+        formatters.push(extension("envoy.formatter.cel", config));
+    }
+    formatters
+}
