@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Where objects come from: a directory of YAML, read once ([`directory::load`]) or watched
+//! ([`directory::Watch`]) as ordered, deduplicated batches of changes. A broken file or object is
+//! a fault in a batch, never a dead watch.
+//!
+//! What this crate deliberately does not know: what any kind means. It hands over
+//! [`ferromesh_api::Object`]s with their place, and finds the line of a field when asked.
+//!
+//! Reading order: [`yaml`] (text into values), [`place`], [`directory`].
+
+pub mod directory;
+pub mod place;
+pub mod yaml;
