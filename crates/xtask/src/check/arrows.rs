@@ -19,7 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("envoy", &[]),
     ("target-envoy", &["mesh", "envoy"]),
     ("xds", &["envoy"]),
-    ("kube-source", &["api"]),
+    // A broken file is a diagnostic, which is one of the mesh's words.
+    ("kube-source", &["api", "mesh"]),
     ("chassis", &[]),
     (
         "xds-server",
