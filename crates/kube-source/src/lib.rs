@@ -9,4 +9,5 @@
 
 pub mod directory;
 pub mod place;
+pub mod report;
 pub mod yaml;

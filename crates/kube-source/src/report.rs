@@ -43,7 +43,8 @@ impl Places {
     pub fn put(&mut self, located: &Located) {
         let Located { object, place } = located;
         let api_version = object.api_version.clone();
-        self.objects.insert(located.key(), (api_version, place.clone()));
+        self.objects
+            .insert(located.key(), (api_version, place.clone()));
     }
 
     /// An object is gone.
@@ -62,8 +63,13 @@ impl Places {
         diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
         faults: impl IntoIterator<Item = &'a FileFault>,
     ) -> Vec<Record> {
-        let mut lines = Lines { texts: &self.texts, files: HashMap::new() };
-        let located = diagnostics.into_iter().map(|diagnostic| self.locate(diagnostic, &mut lines));
+        let mut lines = Lines {
+            texts: &self.texts,
+            files: HashMap::new(),
+        };
+        let located = diagnostics
+            .into_iter()
+            .map(|diagnostic| self.locate(diagnostic, &mut lines));
         let mut records: Vec<_> = located.chain(faults.into_iter().map(of_fault)).collect();
         records.sort();
         records.dedup();
@@ -79,12 +85,26 @@ impl Places {
                 (api_version.clone(), place.file.display().to_string(), line)
             }
         };
-        Record { file, line, diagnostic: diagnostic.clone(), api_version }
+        Record {
+            file,
+            line,
+            diagnostic: diagnostic.clone(),
+            api_version,
+        }
     }
 }
 
 fn of_fault(fault: &FileFault) -> Record {
-    let FileFault { file, line, path, code, message, hint, object, api_version } = fault;
+    let FileFault {
+        file,
+        line,
+        path,
+        code,
+        message,
+        hint,
+        object,
+        api_version,
+    } = fault;
     Record {
         file: file.display().to_string(),
         line: *line,
@@ -102,14 +122,34 @@ fn of_fault(fault: &FileFault) -> Record {
 
 /// The same identity in the source's words.
 pub fn key_of(object: &ObjectRef) -> Key {
-    let ObjectRef { group, kind, namespace, name } = object.clone();
-    Key { group, kind, namespace, name }
+    let ObjectRef {
+        group,
+        kind,
+        namespace,
+        name,
+    } = object.clone();
+    Key {
+        group,
+        kind,
+        namespace,
+        name,
+    }
 }
 
 /// The same identity in the mesh's words.
 pub fn object_of(key: &Key) -> ObjectRef {
-    let Key { group, kind, namespace, name } = key.clone();
-    ObjectRef { group, kind, namespace, name }
+    let Key {
+        group,
+        kind,
+        namespace,
+        name,
+    } = key.clone();
+    ObjectRef {
+        group,
+        kind,
+        namespace,
+        name,
+    }
 }
 
 /// The texts of files and where their fields stand, each found once per report.

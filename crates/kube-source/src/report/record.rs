@@ -29,8 +29,20 @@ impl Record {
     /// `{object: {apiVersion, kind, namespace, name} | null, file, line, path, severity, code, message, hint}`.
     /// What is not known is null.
     pub fn to_json(&self) -> Value {
-        let Self { file, line, diagnostic, api_version } = self;
-        let Diagnostic { severity, code, object, path, message, hint } = diagnostic;
+        let Self {
+            file,
+            line,
+            diagnostic,
+            api_version,
+        } = self;
+        let Diagnostic {
+            severity,
+            code,
+            object,
+            path,
+            message,
+            hint,
+        } = diagnostic;
         let object = object.as_ref().map(|object| {
             json!({
                 "apiVersion": api_version,
@@ -55,8 +67,20 @@ impl Record {
 /// One line: `FILE:LINE: severity[code] Kind namespace/name: path: message (hint)`.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, diagnostic, api_version: _ } = self;
-        let Diagnostic { severity, code, object, path, message, hint } = diagnostic;
+        let Self {
+            file,
+            line,
+            diagnostic,
+            api_version: _,
+        } = self;
+        let Diagnostic {
+            severity,
+            code,
+            object,
+            path,
+            message,
+            hint,
+        } = diagnostic;
         match (file.as_str(), line) {
             ("", _) => {}
             (file, 0) => write!(f, "{file}: ")?,
@@ -158,6 +182,9 @@ mod tests {
             r#"{"object":{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","namespace":"shop","name":"web"},"file":"shop.yaml","line":7,"path":"spec.https","severity":"error","code":"unknown-field","message":"unknown field","hint":null}"#
         );
         let text = record(None, 0, None).to_json().to_string();
-        assert!(text.starts_with(r#"{"object":null,"file":"shop.yaml","line":null"#), "{text}");
+        assert!(
+            text.starts_with(r#"{"object":null,"file":"shop.yaml","line":null"#),
+            "{text}"
+        );
     }
 }
