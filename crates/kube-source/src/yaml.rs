@@ -9,12 +9,14 @@ mod json;
 mod locate;
 mod scalar;
 mod split;
+mod write;
 
 use std::fmt;
 
 use serde_json::Value;
 
 pub use locate::{Positions, locate};
+pub use write::render;
 
 /// The largest document: ten times of what an API server takes as one object.
 pub const MAX_DOCUMENT_BYTES: usize = 16 << 20;
