@@ -1,0 +1,49 @@
+//! Accepting connections of every kind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::{Instance, Kind, OpenConnection, http, tcp};
+
+/// Accepts until it is aborted, which closes all of its connections too.
+pub(super) async fn accept(listener: TcpListener, kind: Kind, instance: Arc<Instance>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(serve(stream, kind, Arc::clone(&instance)));
+            }
+            // Out of file descriptors, most likely: others will be closed.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, kind: Kind, instance: Arc<Instance>) {
+    let open = OpenConnection::count(&instance);
+    let _ = stream.set_nodelay(true);
+    match kind {
+        Kind::Tcp => tcp::serve(stream, None).await,
+        Kind::Banner => tcp::serve(stream, Some(&instance.name)).await,
+        Kind::Http => {
+            let number = open.number;
+            let service =
+                service_fn(move |request| http::answer(request, Arc::clone(&instance), number));
+            // A fault that was ordered ends the connection by an error, as does a client that breaks off.
+            let _ = auto::Builder::new(TokioExecutor::new())
+                .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                .await;
+        }
+    }
+    drop(open);
+}
