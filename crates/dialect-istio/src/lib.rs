@@ -31,4 +31,5 @@ pub mod selector;
 pub mod service_entry;
 pub mod sidecar;
 pub mod string_match;
+pub mod virtual_service;
 pub mod workload_entry;
