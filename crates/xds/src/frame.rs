@@ -2,16 +2,21 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
-use crate::resource::{Resource, ResourceType};
+use crate::resource::ResourceType;
 
 /// Below this size one contiguous buffer is cheaper than a scatter list.
 const COPY_BELOW: usize = 4096;
 
-/// One encoded `DeltaDiscoveryResponse` or `DiscoveryResponse`, ready to be written.
+/// The length of gRPC's prefix: a flag for compression and the length of the message.
+pub const PREFIX: usize = 5;
+
+/// One encoded `DeltaDiscoveryResponse` or `DiscoveryResponse` behind gRPC's prefix, ready to be
+/// written.
 ///
 /// It is a [`Buf`] over pieces that are shared between all streams; only the envelope is its own.
 #[derive(Debug)]
@@ -22,96 +27,81 @@ pub struct Frame {
     pub resources: usize,
     /// How many names it removes.
     pub removed: usize,
+    head: Bytes,
     parts: VecDeque<Bytes>,
     len: usize,
 }
 
 impl Frame {
-    fn new(ty: ResourceType) -> Self {
-        Self {
-            ty,
-            resources: 0,
-            removed: 0,
-            parts: VecDeque::new(),
-            len: 0,
-        }
-    }
-
-    fn push(&mut self, part: Bytes) {
-        self.len += part.len();
-        self.parts.push_back(part);
-    }
-
     /// A delta response. `bodies` are framed as field 2 already.
     pub(crate) fn delta(
         ty: ResourceType,
         nonce: u64,
         bodies: Vec<Bytes>,
-        removed: &[std::sync::Arc<str>],
+        removed: &[Arc<str>],
     ) -> Self {
-        let mut frame = Self::new(ty);
-        frame.resources = bodies.len();
-        frame.removed = removed.len();
-        let mut head = BytesMut::with_capacity(96);
-        put_str(4, ty.type_url(), &mut head);
-        put_str(5, &nonce.to_string(), &mut head);
+        Self::build(ty, nonce, None, bodies, removed)
+    }
+
+    /// A state-of-the-world response. `bodies` are framed as field 2 already.
+    pub(crate) fn sotw(ty: ResourceType, nonce: u64, version: &str, bodies: Vec<Bytes>) -> Self {
+        Self::build(ty, nonce, Some(version), bodies, &[])
+    }
+
+    fn build(
+        ty: ResourceType,
+        nonce: u64,
+        version: Option<&str>,
+        bodies: Vec<Bytes>,
+        removed: &[Arc<str>],
+    ) -> Self {
+        let nonce = nonce.to_string();
+        let names = removed.iter().map(|name| text_len(name)).sum::<usize>();
+        let head_len =
+            version.map_or(0, text_len) + text_len(ty.type_url()) + text_len(&nonce) + names;
+        let body_len: usize = bodies.iter().map(Bytes::len).sum();
+        let message = head_len + body_len;
+        let copy = message <= COPY_BELOW;
+        let mut head = BytesMut::with_capacity(PREFIX + if copy { message } else { head_len });
+        head.put_u8(0);
+        head.put_u32(u32::try_from(message).unwrap_or(u32::MAX));
+        if let Some(version) = version {
+            put_text(1, version, &mut head);
+        }
+        put_text(4, ty.type_url(), &mut head);
+        put_text(5, &nonce, &mut head);
         for name in removed {
-            put_str(6, name, &mut head);
+            put_text(6, name, &mut head);
         }
-        frame.push(head.freeze());
-        for body in bodies {
-            frame.push(body);
+        let resources = bodies.len();
+        let parts = if copy {
+            for body in &bodies {
+                head.extend_from_slice(body);
+            }
+            VecDeque::new()
+        } else {
+            VecDeque::from(bodies)
+        };
+        let len = PREFIX + message;
+        Self {
+            ty,
+            resources,
+            removed: removed.len(),
+            head: head.freeze(),
+            parts,
+            len,
         }
-        frame.finish()
-    }
-
-    /// A state-of-the-world response.
-    pub(crate) fn sotw(ty: ResourceType, nonce: u64, version: &str, anys: Vec<Bytes>) -> Self {
-        let mut frame = Self::new(ty);
-        frame.resources = anys.len();
-        let mut head = BytesMut::with_capacity(128);
-        put_str(1, version, &mut head);
-        put_str(4, ty.type_url(), &mut head);
-        put_str(5, &nonce.to_string(), &mut head);
-        frame.push(head.freeze());
-        for any in anys {
-            frame.push(any);
-        }
-        frame.finish()
-    }
-
-    fn finish(mut self) -> Self {
-        if self.len <= COPY_BELOW && self.parts.len() > 1 {
-            let all = self.copy_to_bytes(self.len);
-            self.len = all.len();
-            self.parts = VecDeque::from([all]);
-        }
-        self
-    }
-
-    /// The frame with gRPC's five-byte prefix (uncompressed) in front.
-    pub fn into_grpc(mut self) -> Self {
-        let mut prefix = BytesMut::with_capacity(5 + COPY_BELOW.min(self.len));
-        prefix.put_u8(0);
-        prefix.put_u32(u32::try_from(self.len).unwrap_or(u32::MAX));
-        if self.len <= COPY_BELOW {
-            prefix.put(&mut self);
-        }
-        self.len += prefix.len();
-        self.parts.push_front(prefix.freeze());
-        self
     }
 }
 
-fn put_str(field: u32, value: &str, out: &mut BytesMut) {
+fn text_len(value: &str) -> usize {
+    1 + encoded_len_varint(value.len() as u64) + value.len()
+}
+
+fn put_text(field: u32, value: &str, out: &mut BytesMut) {
     encode_key(field, WireType::LengthDelimited, out);
     encode_varint(value.len() as u64, out);
     out.extend_from_slice(value.as_bytes());
-}
-
-/// What one resource adds to a delta response.
-pub(crate) fn size(resource: &Resource) -> usize {
-    resource.delta.len()
 }
 
 impl Buf for Frame {
@@ -120,20 +110,29 @@ impl Buf for Frame {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.parts.front().map_or(&[], |part| part)
+        if self.head.is_empty() {
+            return self.parts.front().map_or(&[], |part| part);
+        }
+        &self.head
     }
 
     fn chunks_vectored<'a>(&'a self, dst: &mut [IoSlice<'a>]) -> usize {
+        let pieces = std::iter::once(&self.head)
+            .chain(&self.parts)
+            .filter(|part| !part.is_empty());
         let mut filled = 0;
-        for (slot, part) in dst.iter_mut().zip(&self.parts) {
+        for (slot, part) in dst.iter_mut().zip(pieces) {
             *slot = IoSlice::new(part);
             filled += 1;
         }
         filled
     }
 
-    fn advance(&mut self, mut count: usize) {
+    fn advance(&mut self, count: usize) {
         self.len = self.len.saturating_sub(count);
+        let from_head = count.min(self.head.len());
+        self.head.advance(from_head);
+        let mut count = count - from_head;
         while let Some(part) = self.parts.front_mut() {
             if count < part.len() {
                 part.advance(count);

@@ -9,17 +9,20 @@
 //! What this crate deliberately does not know: what a cluster or a route *is* (resources are
 //! opaque bytes with a name), who a client is (it is told an [`AudienceId`]), and how bytes travel.
 //!
-//! Reading order: [`resource`], [`snapshot`], [`wire`], [`session`], then `session::delta` (the
-//! rules of order, resume, refusal) and `session::sotw`.
+//! Reading order: [`resource`], [`snapshot`], [`wire`], [`session`], then its parts as it lists them.
 
 pub mod frame;
 pub mod id_set;
 pub mod resource;
+pub mod session;
 pub mod snapshot;
 pub mod wire;
 
 pub use frame::Frame;
 pub use id_set::IdSet;
 pub use resource::{AudienceId, PerType, Resource, ResourceId, ResourceType, Version};
-pub use snapshot::{Catalog, CatalogChange, Change, Publication, Snapshot, SnapshotBuilder};
+pub use session::{Event, Interest, Note, Refusal, Reject, Scope, Session, Status, Variant};
+pub use snapshot::{
+    Catalog, CatalogChange, Change, Contest, Contested, Publication, Snapshot, SnapshotBuilder,
+};
 pub use wire::Request;

@@ -128,11 +128,14 @@ impl Version {
     }
 }
 
-/// 22 characters of URL-safe base64 without padding.
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// The length of a version's text.
+const VERSION_TEXT: usize = 22;
+
+impl Version {
+    /// 22 characters of URL-safe base64 without padding.
+    fn text(self) -> [u8; VERSION_TEXT] {
         let number = u128::from_be_bytes(self.0);
-        let mut text = [0u8; 22];
+        let mut text = [0u8; VERSION_TEXT];
         // 128 bits are 21 digits of six bits and one of two, which base64 pads with zeros.
         for (at, slot) in text.iter_mut().enumerate() {
             let digit = if at < 21 {
@@ -142,7 +145,19 @@ impl fmt::Display for Version {
             };
             *slot = ALPHABET.get(digit as usize).copied().unwrap_or(b'-');
         }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        text
+    }
+
+    /// Whether `text` is how this version is written.
+    pub fn reads(self, text: &str) -> bool {
+        self.text() == *text.as_bytes()
+    }
+}
+
+/// As it stands on the wire.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -173,6 +188,8 @@ pub struct Resource {
     pub delta: Bytes,
     /// The part of `delta` that is also field 2 of a `DiscoveryResponse`, tag and length included.
     any: Range<usize>,
+    /// Where the protobuf message itself starts in `delta`; it ends with `any`.
+    value: usize,
     /// The clusters that a listener, route or virtual host sends requests to.
     pub refers_to: Arc<[Arc<str>]>,
     /// For a cluster of type EDS: the name of its `ClusterLoadAssignment`.
@@ -218,6 +235,7 @@ impl Resource {
         put_bytes(1, url, &mut out);
         put_bytes(2, value, &mut out);
         let any = any_start..out.len();
+        let value = out.len() - value.len();
         put_bytes(3, name.as_bytes(), &mut out);
         for alias in aliases {
             put_bytes(4, alias.as_bytes(), &mut out);
@@ -228,6 +246,7 @@ impl Resource {
             version,
             delta: out.freeze(),
             any,
+            value,
             refers_to: refers_to.into(),
             eds,
         }
@@ -240,17 +259,7 @@ impl Resource {
 
     /// The protobuf message without any wrapping, for dumps.
     pub fn value(&self) -> Bytes {
-        let url = self.ty.type_url().len();
-        let sotw = self.sotw();
-        // Behind the outer tag and length come the type URL and then the tag and length of the
-        // value, whose length is what remains.
-        for value_len in (0..=sotw.len()).rev() {
-            let any_len = field_len(url) + field_len(value_len);
-            if field_len(any_len) == sotw.len() {
-                return sotw.slice(sotw.len() - value_len..);
-            }
-        }
-        Bytes::new()
+        self.delta.slice(self.value..self.any.end)
     }
 }
 

@@ -1,0 +1,289 @@
+//! What changed, seen by one stream.
+
+use std::sync::Arc;
+
+use super::watch::Watch;
+use super::{Event, Session, Variant};
+use crate::resource::{AudienceId, Resource, ResourceId, ResourceType};
+use crate::snapshot::{CatalogChange, Change, Contested, Publication, Snapshot};
+
+impl Session {
+    /// Takes over a publication. Publications must come in the order in which they were made;
+    /// those that concern nothing that the client holds or wants may be left out.
+    pub fn publish(&mut self, publication: &Publication) {
+        let Publication {
+            snapshot,
+            changed,
+            catalogs,
+            contested,
+        } = publication;
+        self.advance(snapshot);
+        for change in changed {
+            self.changed(change);
+        }
+        for (audience, changes) in catalogs {
+            if self.audiences.contains(audience) {
+                for change in changes {
+                    self.renamed(change);
+                }
+            }
+        }
+        for contest in contested {
+            self.contested(contest);
+        }
+    }
+
+    /// Moves the client to other audiences.
+    pub fn assign(&mut self, audiences: Arc<[AudienceId]>) {
+        let from = std::mem::replace(&mut self.audiences, audiences);
+        let snapshot = Arc::clone(&self.snapshot);
+        for change in snapshot.moved(&from, &self.audiences) {
+            self.renamed(&change);
+        }
+    }
+
+    /// Builds responses from this snapshot from now on, if it is newer. Everything that became
+    /// different must be told by [`Session::publish`], except for what was never sent.
+    pub fn advance(&mut self, snapshot: &Arc<Snapshot>) {
+        if snapshot.serial() > self.snapshot.serial() {
+            self.snapshot = Arc::clone(snapshot);
+        }
+    }
+
+    /// Takes over a newer snapshot right after the client named `ids`: between the snapshot in
+    /// which they were looked up and this one they may have changed before anybody knew that
+    /// this stream is interested.
+    pub fn recheck(&mut self, snapshot: &Arc<Snapshot>, ids: &[ResourceId]) {
+        if snapshot.serial() <= self.snapshot.serial() {
+            return;
+        }
+        let old = std::mem::replace(&mut self.snapshot, Arc::clone(snapshot));
+        for id in ids {
+            let (Some(before), Some(after)) = (old.resource(*id), self.snapshot.resource(*id))
+            else {
+                continue;
+            };
+            if before.version != after.version && self.sent.contains(id.0) {
+                self.watches.get_mut(after.ty).dirty.insert(id.0);
+            }
+        }
+    }
+
+    fn changed(&mut self, change: &Change) {
+        let Change {
+            id,
+            ty,
+            audiences: _,
+            predecessor,
+        } = change;
+        let refused = self.memory.refused(*id).is_some();
+        if !self.sent.contains(id.0) && !refused {
+            return;
+        }
+        let substituted = self.substituted.remove(id.0);
+        let watch = self.watches.get_mut(*ty);
+        if !watch.dirty.insert(id.0) {
+            return;
+        }
+        let Some(old) = predecessor else { return };
+        match watch.flight_mut(*id) {
+            Some(flight) if flight.older(*id).is_none() => {
+                if self.memory.pin(old) {
+                    flight.older.push((*id, Arc::clone(old)));
+                }
+            }
+            Some(_) => {}
+            None if refused || substituted => {}
+            None => self.memory.accept(*id, old),
+        }
+    }
+
+    /// A name appeared, disappeared or got another slot in one of the client's audiences. What
+    /// counts is what the name means over all of them.
+    fn renamed(&mut self, change: &CatalogChange) {
+        let CatalogChange {
+            ty,
+            name,
+            before,
+            after: _,
+            predecessor: _,
+        } = change;
+        match (*before, self.resolve(*ty, name)) {
+            (Some((old, _)), Some(new)) if old != new => self.transfer(change, old, new),
+            (Some((old, _)), None) => self.vanished(change, old),
+            (None, Some(new)) => self.appeared(*ty, name, new),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    fn transfer(&mut self, change: &CatalogChange, old: ResourceId, new: ResourceId) {
+        let CatalogChange {
+            ty,
+            name,
+            before,
+            after: _,
+            predecessor,
+        } = change;
+        let held = self.sent.contains(old.0);
+        let clean = held && !self.watches.get(*ty).dirty.contains(old.0);
+        for set in [
+            &mut self.sent,
+            &mut self.unaccepted,
+            &mut self.alone,
+            &mut self.substituted,
+            &mut self.watches.get_mut(*ty).dirty,
+        ] {
+            if set.remove(old.0) {
+                set.insert(new.0);
+            }
+        }
+        if self.subscribed.remove(old.0) {
+            self.interest.dropped.push(old);
+            self.name(new);
+        } else if !self.covers(*ty, name) {
+            return;
+        }
+        self.memory.rename(old, new);
+        if let Some(deadline) = self.awaiting.remove(&old) {
+            self.awaiting.insert(new, deadline);
+        }
+        let watch = self.watches.get_mut(*ty);
+        rename_flights(watch, old, new);
+        let was = before.map(|(_, version)| version);
+        let same = was == self.snapshot.resource(new).map(|resource| resource.version);
+        if !held {
+            watch.dirty.insert(new.0);
+        } else if same && clean {
+            // A move between two audiences may have been seen from the other side already.
+            watch.dirty.remove(new.0);
+        } else if !same {
+            watch.dirty.remove(new.0);
+            let change = Change {
+                id: new,
+                ty: *ty,
+                audiences: Vec::new(),
+                predecessor: predecessor.clone(),
+            };
+            self.changed(&change);
+        }
+    }
+
+    fn vanished(&mut self, change: &CatalogChange, old: ResourceId) {
+        let CatalogChange {
+            ty,
+            name,
+            before: _,
+            after: _,
+            predecessor,
+        } = change;
+        let named = self.subscribed.remove(old.0);
+        let held = self.sent.contains(old.0);
+        let wanted = self.watches.get(*ty).dirty.contains(old.0);
+        self.release(*ty, old);
+        let watch = self.watches.get_mut(*ty);
+        if named {
+            self.interest.dropped.push(old);
+            watch.missing.insert(name);
+        }
+        match self.variant {
+            Variant::Delta if held => {
+                watch.gone.insert(Arc::clone(name));
+            }
+            Variant::Delta if wanted && named => watch.unknown.push(Arc::clone(name)),
+            Variant::StateOfTheWorld if held => {
+                self.vanished_from_set(*ty, name, predecessor.as_ref())
+            }
+            Variant::Delta | Variant::StateOfTheWorld => {}
+        }
+    }
+
+    /// State of the world: a set without the name says that it is gone, where there are sets.
+    fn vanished_from_set(
+        &mut self,
+        ty: ResourceType,
+        name: &Arc<str>,
+        old: Option<&Arc<Resource>>,
+    ) {
+        let watch = self.watches.get_mut(ty);
+        match (ty, old) {
+            (ResourceType::Cluster, Some(old)) if self.memory.pin(old) => {
+                self.leaving.insert(Arc::clone(name), Arc::clone(old));
+                watch.gone.insert(Arc::clone(name));
+            }
+            (ResourceType::Cluster | ResourceType::Listener, _) => watch.owed = true,
+            _ => {}
+        }
+    }
+
+    fn appeared(&mut self, ty: ResourceType, name: &Arc<str>, new: ResourceId) {
+        if self.sent.contains(new.0) {
+            return;
+        }
+        if self.watches.get_mut(ty).missing.remove(name) {
+            self.name(new);
+        } else if !self.covers(ty, name) && !self.subscribed.contains(new.0) {
+            return;
+        }
+        self.watches.get_mut(ty).dirty.insert(new.0);
+        let still_there =
+            self.watches.get_mut(ty).gone.remove(name) | self.closing.remove(ty, name);
+        if still_there {
+            self.sent.insert(new.0);
+        }
+        if let Some(old) = self.leaving.remove(name) {
+            self.memory.unpin(&old);
+        }
+    }
+
+    /// Marks a slot as named explicitly.
+    pub(super) fn name(&mut self, id: ResourceId) {
+        if self.subscribed.insert(id.0) {
+            self.interest.added.push(id);
+        }
+    }
+
+    fn contested(&mut self, contested: &Contested) {
+        let Contested {
+            id,
+            ty,
+            audiences: _,
+        } = contested;
+        let Some(contest) = self.snapshot.contest(*id) else {
+            return;
+        };
+        if contest.accepted {
+            if self.substituted.remove(id.0) {
+                self.watches.get_mut(*ty).dirty.insert(id.0);
+            }
+            return;
+        }
+        let watch = self.watches.get(*ty);
+        let accepted = self.sent.contains(id.0)
+            && !self.unaccepted.contains(id.0)
+            && !self.substituted.contains(id.0)
+            && !watch.dirty.contains(id.0)
+            && !watch.is_flying(*id)
+            && self.memory.refused(*id).is_none();
+        if accepted {
+            self.events.push(Event::Vouched {
+                id: *id,
+                version: contest.version,
+            });
+        }
+    }
+}
+
+fn rename_flights(watch: &mut Watch, old: ResourceId, new: ResourceId) {
+    for flight in &mut watch.flights {
+        for id in &mut flight.ids {
+            if *id == old {
+                *id = new;
+            }
+        }
+        for (id, _) in &mut flight.older {
+            if *id == old {
+                *id = new;
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A client that behaves like Envoy, as far as the protocol goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::{Buf, Bytes};
+use ferromesh_xds::frame::PREFIX;
+use ferromesh_xds::wire::Response;
+use ferromesh_xds::{Frame, Request, ResourceType, Variant};
+
+/// What a client holds under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub version: String,
+    pub body: String,
+}
+
+/// How a client words its refusals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Complaint {
+    /// It names the resources.
+    Named,
+    /// It does not.
+    Unnamed,
+}
+
+/// The client. A cluster whose body starts with `eds` makes it ask for endpoints under the
+/// cluster's name, a body that starts with `bad` is refused.
+#[derive(Debug)]
+pub struct Client {
+    pub variant: Variant,
+    pub complaint: Complaint,
+    pub held: BTreeMap<(ResourceType, String), Held>,
+    /// Requests that wait to be read by the server.
+    pub outbox: Vec<Request>,
+    /// What came, a line for each response.
+    pub log: Vec<String>,
+    /// Names that do not exist, as far as the client was told.
+    pub absent: BTreeSet<(ResourceType, String)>,
+    endpoints: BTreeSet<String>,
+    routes: Vec<String>,
+    nonces: BTreeMap<ResourceType, (String, String)>,
+}
+
+impl Client {
+    /// A client that will ask for these routes.
+    pub fn new(variant: Variant, routes: &[&str]) -> Self {
+        let routes = routes.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            variant,
+            complaint: Complaint::Named,
+            held: BTreeMap::new(),
+            outbox: Vec::new(),
+            log: Vec::new(),
+            absent: BTreeSet::new(),
+            endpoints: BTreeSet::new(),
+            routes,
+            nonces: BTreeMap::new(),
+        }
+    }
+
+    /// The first requests on a stream.
+    pub fn connect(&mut self) {
+        self.outbox.clear();
+        for (nonce, _) in self.nonces.values_mut() {
+            nonce.clear();
+        }
+        let versions = self.nonces.clone();
+        let endpoints: Vec<_> = self.endpoints.iter().cloned().collect();
+        let tables = if self.variant == Variant::Delta {
+            self.routes.clone()
+        } else {
+            Vec::new()
+        };
+        for (ty, names) in [
+            (ResourceType::Cluster, Vec::new()),
+            (ResourceType::Endpoints, endpoints),
+            (ResourceType::Listener, Vec::new()),
+            (ResourceType::Route, self.routes.clone()),
+            (ResourceType::VirtualHost, tables),
+        ] {
+            let whole = matches!(ty, ResourceType::Cluster | ResourceType::Listener);
+            if whole || !names.is_empty() {
+                let version_info = versions
+                    .get(&ty)
+                    .map_or_else(String::new, |(_, version)| version.clone());
+                self.ask(ty, names, version_info);
+            }
+        }
+    }
+
+    fn ask(&mut self, ty: ResourceType, subscribe: Vec<String>, version_info: String) {
+        let of_type = self.held.iter().filter(|((held, _), _)| *held == ty);
+        let versions = match self.variant {
+            Variant::Delta => of_type
+                .map(|((_, name), held)| (name.clone(), held.version.clone()))
+                .collect(),
+            Variant::StateOfTheWorld => Vec::new(),
+        };
+        let type_url = ty.type_url().to_owned();
+        self.outbox.push(Request {
+            type_url,
+            subscribe,
+            versions,
+            version_info,
+            ..Request::default()
+        });
+    }
+
+    /// Subscribes to one more name.
+    pub fn subscribe(&mut self, ty: ResourceType, name: &str) {
+        let type_url = ty.type_url().to_owned();
+        self.outbox.push(Request {
+            type_url,
+            subscribe: vec![name.to_owned()],
+            ..Request::default()
+        });
+    }
+
+    /// Reads a response and answers it.
+    pub fn apply(&mut self, frame: Frame) {
+        let ty = frame.ty;
+        let response = decode(self.variant, frame);
+        let mut line = ty.short().to_owned();
+        let mut refused = Vec::new();
+        let mut present = BTreeSet::new();
+        for received in response.resources {
+            let Some(value) = received.value else {
+                assert_eq!(
+                    received.aliases,
+                    [received.name.clone()],
+                    "a host that does not exist"
+                );
+                line += &format!(" ?{}", received.name);
+                self.absent.insert((ty, received.name));
+                continue;
+            };
+            let (name, body) = split(&value);
+            if self.variant == Variant::Delta {
+                assert_eq!(received.name, name);
+            }
+            line += &format!(" {name}={body}");
+            present.insert(name.clone());
+            if body.starts_with("bad") {
+                refused.push(name);
+                continue;
+            }
+            self.absent.remove(&(ty, name.clone()));
+            if ty == ResourceType::Cluster
+                && body.starts_with("eds")
+                && self.endpoints.insert(name.clone())
+            {
+                self.ask_endpoints(Some(name.clone()), None);
+            }
+            self.held.insert(
+                (ty, name),
+                Held {
+                    version: received.version,
+                    body,
+                },
+            );
+        }
+        for name in response.removed {
+            line += &format!(" -{name}");
+            self.drop_resource(ty, &name);
+            self.absent.insert((ty, name));
+        }
+        if self.variant == Variant::StateOfTheWorld
+            && matches!(ty, ResourceType::Cluster | ResourceType::Listener)
+            && refused.is_empty()
+        {
+            let gone = self
+                .held
+                .keys()
+                .filter(|(held, name)| *held == ty && !present.contains(name));
+            for (_, name) in gone.cloned().collect::<Vec<_>>() {
+                self.drop_resource(ty, &name);
+            }
+        }
+        self.log.push(line);
+        self.answer(ty, response.nonce, response.version_info, &refused);
+    }
+
+    fn drop_resource(&mut self, ty: ResourceType, name: &str) {
+        self.held.remove(&(ty, name.to_owned()));
+        if ty == ResourceType::Cluster && self.endpoints.remove(name) {
+            self.held
+                .remove(&(ResourceType::Endpoints, name.to_owned()));
+            self.ask_endpoints(None, Some(name.to_owned()));
+        }
+    }
+
+    fn ask_endpoints(&mut self, more: Option<String>, less: Option<String>) {
+        let type_url = ResourceType::Endpoints.type_url().to_owned();
+        let request = match self.variant {
+            Variant::Delta => Request {
+                type_url,
+                subscribe: more.into_iter().collect(),
+                unsubscribe: less.into_iter().collect(),
+                ..Request::default()
+            },
+            Variant::StateOfTheWorld => {
+                let last = self.nonces.get(&ResourceType::Endpoints).cloned();
+                let (nonce, version_info) = last.unwrap_or_default();
+                let subscribe = self.endpoints.iter().cloned().collect();
+                Request {
+                    type_url,
+                    subscribe,
+                    nonce,
+                    version_info,
+                    ..Request::default()
+                }
+            }
+        };
+        self.outbox.push(request);
+    }
+
+    fn answer(&mut self, ty: ResourceType, nonce: String, version: String, refused: &[String]) {
+        let error = match (refused, self.complaint) {
+            ([], _) => None,
+            (names, Complaint::Named) => {
+                Some(format!("Error adding/updating {}: no", names.join(", ")))
+            }
+            (_, Complaint::Unnamed) => Some("no".to_owned()),
+        };
+        let accepted = match &error {
+            None => version,
+            Some(_) => self
+                .nonces
+                .get(&ty)
+                .map_or_else(String::new, |(_, version)| version.clone()),
+        };
+        self.nonces.insert(ty, (nonce.clone(), accepted.clone()));
+        let names = match (self.variant, ty) {
+            (Variant::StateOfTheWorld, ResourceType::Endpoints) => {
+                self.endpoints.iter().cloned().collect()
+            }
+            (Variant::StateOfTheWorld, ResourceType::Route) => self.routes.clone(),
+            _ => Vec::new(),
+        };
+        self.outbox.push(Request {
+            type_url: ty.type_url().to_owned(),
+            subscribe: names,
+            version_info: accepted,
+            nonce,
+            error,
+            ..Request::default()
+        });
+    }
+}
+
+/// Reads a frame.
+pub fn decode(variant: Variant, mut frame: Frame) -> Response {
+    let len = frame.remaining();
+    let mut bytes: Bytes = frame.copy_to_bytes(len);
+    assert_eq!(bytes.get_u8(), 0, "not compressed");
+    assert_eq!(bytes.get_u32() as usize, len - PREFIX);
+    match variant {
+        Variant::Delta => Response::decode_delta(bytes),
+        Variant::StateOfTheWorld => Response::decode_sotw(bytes),
+    }
+    .expect("a response")
+}
+
+/// Bodies of the tests are `NAME=TEXT`, because a state-of-the-world response has no names.
+fn split(value: &[u8]) -> (String, String) {
+    let text = std::str::from_utf8(value).expect("a text");
+    let (name, body) = text.split_once('=').expect("a name");
+    (name.to_owned(), body.to_owned())
+}

@@ -1,0 +1,9 @@
+//! The protocol of one stream, step by step.
+
+mod client;
+mod delta;
+mod hostile;
+mod interleaving;
+mod refusals;
+mod sotw;
+mod world;
