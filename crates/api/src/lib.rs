@@ -16,6 +16,7 @@ pub mod object;
 pub mod part;
 pub mod read;
 pub mod scope;
+mod strict;
 pub mod timestamp;
 
 pub use object::{Key, Metadata, Object};

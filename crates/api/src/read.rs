@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::strict::Strict;
+
 /// What sort of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -67,7 +69,7 @@ pub fn read<T: DeserializeOwned>(value: &Value, at: &str) -> (Option<T>, Vec<Fau
     };
     let mut faults = Vec::new();
     let mut track = serde_path_to_error::Track::new();
-    let deserializer = serde_path_to_error::Deserializer::new(value, &mut track);
+    let deserializer = serde_path_to_error::Deserializer::new(Strict(value), &mut track);
     let result = serde_ignored::deserialize(deserializer, |path| {
         faults.push(Fault::new(
             FaultKind::UnknownField,
@@ -193,11 +195,32 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_no_mapping() {
+        for (value, path) in [
+            (json!([]), "spec"),
+            (json!({"list": [[7]]}), "spec.list[0]"),
+        ] {
+            let (outer, faults) = read::<Outer>(&value, "spec");
+            assert_eq!(outer, None);
+            let fault = faults
+                .first()
+                .map(|fault| (fault.kind, fault.path.as_str()));
+            assert_eq!(fault, Some((FaultKind::WrongType, path)));
+        }
+    }
+
+    #[test]
     fn a_null_field_is_an_absent_one() {
         let (value, faults) = read::<Outer>(&json!({"list": [{"number": null}]}), "spec");
-        assert_eq!(value.map(|outer| outer.list), Some(vec![Inner { number: 0 }]));
+        assert_eq!(
+            value.map(|outer| outer.list),
+            Some(vec![Inner { number: 0 }])
+        );
         assert_eq!(faults, []);
         let (_, faults) = read::<Outer>(&json!({"list": null}), "spec");
-        assert_eq!(faults.first().map(|fault| fault.kind), Some(FaultKind::Missing));
+        assert_eq!(
+            faults.first().map(|fault| fault.kind),
+            Some(FaultKind::Missing)
+        );
     }
 }

@@ -93,6 +93,9 @@ mod tests {
         assert_eq!(scope("", "Node"), Scope::Cluster);
         assert_eq!(scope("example.com", "Node"), Scope::Namespaced);
         assert_eq!(scope("", "Pod"), Scope::Namespaced);
-        assert_eq!(scope("networking.istio.io", "VirtualService"), Scope::Namespaced);
+        assert_eq!(
+            scope("networking.istio.io", "VirtualService"),
+            Scope::Namespaced
+        );
     }
 }
