@@ -10,6 +10,8 @@ mod grpc;
 mod http;
 pub mod order;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod websocket;
 
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ pub mod ads_client;
 pub mod client;
 pub mod echo;
 pub mod fake_envoy;
+pub mod fixed_ads;
 pub mod generate;
 pub mod manifests;
 pub mod mesh;
