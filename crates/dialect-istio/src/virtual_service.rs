@@ -35,7 +35,16 @@ use ferromesh_mesh::path::Path;
 use crate::export::{self, Nobody};
 use crate::faults;
 use gateways::Binding;
-use rule::Scope;
+
+/// What the parts of a VirtualService have in common.
+struct Scope<'a> {
+    /// The author's namespace.
+    namespace: &'a Namespace,
+    /// What it is bound to.
+    binding: Binding,
+    /// Whether others delegate to it.
+    is_delegate: bool,
+}
 
 /// Lowers a VirtualService. What Istio's admission refuses are errors, what it warns about and
 /// what has no effect are warnings; the sound rules for the sidecars are declared.
@@ -47,24 +56,22 @@ pub fn lower(object: &api::Object, remarks: &mut Remarks) -> Vec<Declaration> {
     let namespace = Namespace::from(object.metadata.namespace.as_str());
     let binding = gateways::lower(&spec.gateways, &at.field("gateways"), remarks);
     check_form(&spec, &at, remarks);
+    let scope = Scope {
+        namespace: &namespace,
+        binding,
+        is_delegate: spec.hosts.is_empty(),
+    };
+    let hosts_at = at.field("hosts");
     let hosts = hosts::lower(
         &spec.hosts,
-        &namespace,
-        binding,
+        &scope,
         has_sni_hosts(&spec),
-        &at.field("hosts"),
+        &hosts_at,
         remarks,
     );
-    let rules = lower_rules(&spec, &namespace, binding, &at.field("http"), remarks);
-    l4::check_tls(
-        &spec.tls,
-        &spec.hosts,
-        binding,
-        &namespace,
-        &at.field("tls"),
-        remarks,
-    );
-    l4::check_tcp(&spec.tcp, &namespace, &at.field("tcp"), remarks);
+    let rules = lower_rules(&spec, &scope, &at.field("http"), remarks);
+    l4::check_tls(&spec.tls, &spec.hosts, &scope, &at.field("tls"), remarks);
+    l4::check_tcp(&spec.tcp, &scope, &at.field("tcp"), remarks);
     let export_at = at.field("exportTo");
     let export = export::lower(
         &spec.export_to,
@@ -133,21 +140,15 @@ fn has_sni_hosts(spec: &api::istio::VirtualService) -> bool {
 
 fn lower_rules(
     spec: &api::istio::VirtualService,
-    namespace: &Namespace,
-    binding: Binding,
+    scope: &Scope<'_>,
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) -> Vec<HttpRule> {
-    let scope = Scope {
-        namespace,
-        binding,
-        is_delegate: spec.hosts.is_empty(),
-    };
     let rules: Vec<_> = spec
         .http
         .iter()
         .enumerate()
-        .map(|(index, part)| rule::lower(part, &scope, &at.item(index), remarks))
+        .map(|(index, part)| rule::lower(part, scope, &at.item(index), remarks))
         .collect();
     reachability::check(&rules, at, remarks);
     rules

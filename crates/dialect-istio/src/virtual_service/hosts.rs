@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use ferromesh_mesh::diagnostic::Remarks;
-use ferromesh_mesh::name::{Hostname, Namespace};
+use ferromesh_mesh::name::Hostname;
 use ferromesh_mesh::path::Path;
 
+use super::Scope;
 use super::gateways::Binding;
 use crate::host;
 
@@ -15,8 +16,7 @@ const CODE: &str = "invalid-host";
 /// `auto_sni` says whether the names that Istio makes up for passthrough by SNI are fine, too.
 pub(super) fn lower(
     hosts: &[String],
-    namespace: &Namespace,
-    binding: Binding,
+    scope: &Scope<'_>,
     auto_sni: bool,
     at: &Path<'_>,
     remarks: &mut Remarks,
@@ -26,14 +26,14 @@ pub(super) fn lower(
     let before = remarks.errors();
     for (index, host) in hosts.iter().enumerate() {
         let at = at.item(index);
-        if let Err(message) = check(host, auto_sni && binding == Binding::Gateways) {
+        if let Err(message) = check(host, auto_sni && scope.binding == Binding::Gateways) {
             remarks.error(&at, CODE, message);
-        } else if host == "*" && binding == Binding::Mesh {
+        } else if host == "*" && scope.binding == Binding::Mesh {
             remarks
                 .error(&at, CODE, "\"*\" is not allowed for sidecars")
                 .advise("name the hosts, or bind to a gateway");
         } else {
-            let host = host::expand(host, namespace.as_str());
+            let host = host::expand(host, scope.namespace.as_str());
             if seen.insert(host.clone()) {
                 lowered.push(host);
             }

@@ -9,6 +9,7 @@ use ferromesh_mesh::name::Namespace;
 use ferromesh_mesh::path::Path;
 use ipnet::IpNet;
 
+use super::Scope;
 use super::gateways::{self, Binding};
 use super::hosts::{self, Patterns};
 use super::{destination, weight};
@@ -18,8 +19,7 @@ use crate::{faults, host, port, selector};
 pub(super) fn check_tls(
     rules: &[api::part::Part<api::istio::TlsRoute>],
     hosts: &[String],
-    binding: Binding,
-    namespace: &Namespace,
+    scope: &Scope<'_>,
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) {
@@ -35,9 +35,15 @@ pub(super) fn check_tls(
         }
         let list_at = at.field("match");
         for (index, matches) in matches.iter().enumerate() {
-            check_tls_match(matches, &hosts, binding, &list_at.item(index), remarks);
+            check_tls_match(
+                matches,
+                &hosts,
+                scope.binding,
+                &list_at.item(index),
+                remarks,
+            );
         }
-        check_destinations(&route, namespace, &at, remarks);
+        check_destinations(&route, scope.namespace, &at, remarks);
     }
     warn(rules.is_empty(), at, remarks);
 }
@@ -45,7 +51,7 @@ pub(super) fn check_tls(
 /// Checks the rules for other connections in the list at the path `at`.
 pub(super) fn check_tcp(
     rules: &[api::part::Part<api::istio::TcpRoute>],
-    namespace: &Namespace,
+    scope: &Scope<'_>,
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) {
@@ -69,7 +75,7 @@ pub(super) fn check_tcp(
             check_subnets(destination_subnets, &at, remarks);
             check_source(*port, source_labels, gateways, &at, remarks);
         }
-        check_destinations(&route, namespace, &at, remarks);
+        check_destinations(&route, scope.namespace, &at, remarks);
     }
     warn(rules.is_empty(), at, remarks);
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use ferromesh_api as api;
 use ferromesh_mesh::decl::http_routes::{HttpAction, HttpMatch, HttpRule};
 use ferromesh_mesh::diagnostic::Remarks;
-use ferromesh_mesh::name::Namespace;
 use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::direct_response::DirectResponse;
 use ferromesh_mesh::policy::headers::MessageHeaders;
@@ -13,20 +12,9 @@ use ferromesh_mesh::policy::matches::{PathMatch, RequestMatch};
 use ferromesh_mesh::policy::string_match::StringMatch;
 use serde_json::Value;
 
-use super::gateways::Binding;
 use super::matches::{self, Alternative};
-use super::{conflicts, direct_response, forward, redirect};
+use super::{Scope, conflicts, direct_response, forward, redirect};
 use crate::faults;
-
-/// What the rules of a VirtualService have in common.
-pub(super) struct Scope<'a> {
-    /// The author's namespace.
-    pub namespace: &'a Namespace,
-    /// What it is bound to.
-    pub binding: Binding,
-    /// Whether others delegate to it.
-    pub is_delegate: bool,
-}
 
 /// The matches of a rule, and what it does.
 pub(super) struct Rule {
