@@ -1,0 +1,615 @@
+//! DestinationRule: everything but load balancers.
+
+use serde_json::Value;
+
+use super::{lower, summary};
+
+const KIND: &str = "DestinationRule";
+
+#[track_caller]
+fn check(spec: &str, facts: &[&str], remarks: &[&str]) {
+    super::check(KIND, spec, facts, remarks);
+}
+
+/// Checks one block of the policy for all ports.
+#[track_caller]
+fn check_block(block: &str, facts: &[&str], remarks: &[&str]) {
+    check(
+        &format!("{{host: a.b, trafficPolicy: {{{block}}}}}"),
+        facts,
+        remarks,
+    );
+}
+
+#[test]
+fn the_fixtures_are_accepted_as_they_stand() {
+    let y01 = "apiVersion: networking.istio.io/v1beta1
+kind: DestinationRule
+metadata:
+  name: product-service
+  namespace: ecommerce
+spec:
+  host: product-service
+  subsets:
+  - name: v1
+    labels:
+      version: v1
+  - name: v2
+    labels:
+      version: v2
+";
+    let y03 = "apiVersion: networking.istio.io/v1beta1
+kind: DestinationRule
+metadata:
+  name: order-service
+  namespace: ecommerce
+spec:
+  host: order-service
+  trafficPolicy:
+    connectionPool:
+      tcp:
+        maxConnections: 100
+      http:
+        http1MaxPendingRequests: 50
+        maxRequestsPerConnection: 2
+    outlierDetection:
+      consecutiveErrors: 5
+      interval: 30s
+      baseEjectionTime: 30s
+      maxEjectionPercent: 50
+";
+    for (yaml, facts, remarks) in [
+        (
+            y01,
+            &[
+                "host: \"product-service.ecommerce.svc.cluster.local\"",
+                "name: \"v1\", labels: {\"version\": \"v1\"}",
+                "name: \"v2\", labels: {\"version\": \"v2\"}",
+                "export: MeshDefault",
+            ][..],
+            &[][..],
+        ),
+        (
+            y03,
+            &[
+                "max_connections: 100, max_pending_requests: 50, max_requests: 4294967295",
+                "max_requests_per_connection: 2",
+                "consecutive_5xx: 5, consecutive_gateway_errors: 0",
+                "interval: 30s, base_ejection_time: 30s, max_ejection_percent: 50",
+            ],
+            &["warning deprecated-field spec.trafficPolicy.outlierDetection.consecutiveErrors"],
+        ),
+    ] {
+        let content: Value = serde_saphyr::from_str(yaml).unwrap();
+        let (declarations, list) = lower(KIND, content);
+        assert_eq!(summary(&list), remarks);
+        let text = format!("{declarations:?}");
+        for fact in facts {
+            assert!(text.contains(fact), "{fact} is not in {text}");
+        }
+    }
+}
+
+#[test]
+fn hosts_and_exports() {
+    for (spec, facts, remarks) in [
+        (
+            "{host: a}",
+            &["host: \"a.shop.svc.cluster.local\""][..],
+            &[][..],
+        ),
+        ("{host: '*'}", &["host: \"*\""], &[]),
+        ("{host: '*.Example.com'}", &["host: \"*.example.com\""], &[]),
+        (
+            "{}",
+            &["!TrafficPolicies"],
+            &["error missing-field spec.host"],
+        ),
+        ("{host: a..b}", &[], &["error invalid-host spec.host"]),
+        ("{host: 10.0.0.1}", &[], &["error invalid-host spec.host"]),
+        (
+            "{host: [a]}",
+            &["!TrafficPolicies"],
+            &["error wrong-type spec.host"],
+        ),
+        (
+            "{host: a, hsot: b}",
+            &["a.shop"],
+            &["error unknown-field spec.hsot"],
+        ),
+        ("{host: a, exportTo: [.]}", &["Only({\"shop\"})"], &[]),
+        ("{host: a, exportTo: ['*']}", &["To(All)"], &[]),
+        (
+            "{host: a, exportTo: [~]}",
+            &[],
+            &["error wrong-type spec.exportTo[0]"],
+        ),
+        (
+            "{host: a, exportTo: ['~']}",
+            &[],
+            &["error invalid-export spec.exportTo[0]"],
+        ),
+    ] {
+        check(spec, facts, remarks);
+    }
+}
+
+#[test]
+fn a_rule_for_some_clients_is_not_applied_to_all() {
+    check(
+        "{host: a, workloadSelector: {matchLabels: {app: x}}}",
+        &["!TrafficPolicies"],
+        &["warning no-effect-yet spec.workloadSelector"],
+    );
+    check(
+        "{host: a, exportTo: ['*'], workloadSelector: {matchLabels: {'a*': x}}}",
+        &["!TrafficPolicies"],
+        &[
+            "error invalid-selector spec.workloadSelector.matchLabels.a*",
+            "warning no-effect-yet spec.workloadSelector",
+            "error invalid-export spec.exportTo[0]",
+        ],
+    );
+}
+
+#[test]
+fn subsets() {
+    for (subsets, facts, remarks) in [
+        ("[{name: v1}]", &["name: \"v1\", labels: {}"][..], &[][..]),
+        (
+            "[{labels: {a: b}}]",
+            &["subsets: []"],
+            &["error missing-field spec.subsets[0].name"],
+        ),
+        (
+            "[{name: v_1}]",
+            &["subsets: []"],
+            &["error invalid-name spec.subsets[0].name"],
+        ),
+        (
+            "[null, {name: v1}]",
+            &["name: \"v1\""],
+            &["error wrong-type spec.subsets[0]"],
+        ),
+        (
+            "[{name: 1}, {name: v1}]",
+            &["name: \"v1\""],
+            &["error wrong-type spec.subsets[0].name"],
+        ),
+        (
+            "[{name: v1}, {name: v1, labels: {a: b}}]",
+            &["!\"b\""],
+            &["error duplicate-subset spec.subsets[1].name"],
+        ),
+        (
+            "[{name: v1, labels: {-a: b}}]",
+            &["\"-a\": \"b\""],
+            &["error invalid-label spec.subsets[0].labels.-a"],
+        ),
+        (
+            "[{name: v1, trafficPolicy: {}}]",
+            &[],
+            &["error empty-block spec.subsets[0].trafficPolicy"],
+        ),
+        (
+            "[{name: v1, trafficPolicy: {outlierDetection: {interval: 7s}}}]",
+            &[
+                "policy: PolicySet { all: TrafficPolicy { load_balancer: None, locality: None, connection_pool: None, outlier: Some",
+                "interval: 7s",
+            ],
+            &[],
+        ),
+    ] {
+        check(
+            &format!("{{host: a.b, subsets: {subsets}}}"),
+            facts,
+            remarks,
+        );
+    }
+}
+
+#[test]
+fn a_ports_policy_does_not_inherit_except_the_retry_budget_of_a_subset() {
+    const BUDGET: &str = "Some(RetryBudget { millipercent: 33000";
+    check(
+        "host: a.b
+trafficPolicy:
+  retryBudget: {percent: 33}
+  connectionPool: {tcp: {maxConnections: 7}}
+  portLevelSettings:
+  - {port: {number: 80}, outlierDetection: {}}
+  - {port: {number: 80}, outlierDetection: {interval: 9s}}
+  - {port: {number: 0}, outlierDetection: {}}
+",
+        &[
+            BUDGET,
+            "ports: {80: TrafficPolicy { load_balancer: None, locality: None, connection_pool: None, outlier: Some(OutlierDetection {",
+            "retry_budget: None }}",
+            "!9s",
+        ],
+        &[
+            "warning no-effect spec.trafficPolicy.portLevelSettings[1]",
+            "warning no-effect spec.trafficPolicy.portLevelSettings[2].port.number",
+        ],
+    );
+    check(
+        "host: a.b
+trafficPolicy:
+  retryBudget: {percent: 33}
+subsets:
+- name: v1
+  trafficPolicy:
+    portLevelSettings:
+    - {port: {number: 80}, connectionPool: {tcp: {maxConnections: 5}}}
+",
+        &[
+            "ports: {80: TrafficPolicy {",
+            "retry_budget: Some(RetryBudget { millipercent: 33000, min_concurrency: 3, interval: None }) }}",
+        ],
+        &[],
+    );
+    check_block(
+        "portLevelSettings: [{port: {number: 80}}, {tls: {}}, null]",
+        &[],
+        &[
+            "error empty-block spec.trafficPolicy.portLevelSettings[0]",
+            "error missing-field spec.trafficPolicy.portLevelSettings[1].port",
+            "warning no-effect-yet spec.trafficPolicy.portLevelSettings[1].tls",
+            "error wrong-type spec.trafficPolicy.portLevelSettings[2]",
+        ],
+    );
+}
+
+#[test]
+fn an_empty_policy_is_refused_and_a_broken_one_leaves_the_subsets() {
+    check(
+        "{host: a.b, trafficPolicy: {}}",
+        &[],
+        &["error empty-block spec.trafficPolicy"],
+    );
+    check(
+        "{host: a.b, trafficPolicy: {tls: 1}, subsets: [{name: v1}]}",
+        &["name: \"v1\""],
+        &[
+            "error wrong-type spec.trafficPolicy.tls",
+            "warning no-effect-yet spec.trafficPolicy.tls",
+        ],
+    );
+    check(
+        "{host: a.b, trafficPolicy: null}",
+        &["TrafficPolicies"],
+        &[],
+    );
+}
+
+#[test]
+fn connection_pools() {
+    const AT: &str = "spec.trafficPolicy.connectionPool";
+    for (pool, facts, remarks) in [
+        ("{}", &[][..], &["error empty-block "][..]),
+        (
+            "{tcp: {maxConnections: 1, connectTimeout: 2s, maxConnectionDuration: 3s}}",
+            &[
+                "max_connections: 1,",
+                "connect_timeout: Some(2s)",
+                "max_connection_duration: Some(3s)",
+            ],
+            &[],
+        ),
+        (
+            "{http: {http1MaxPendingRequests: 2, http2MaxRequests: 3, maxRetries: 4}}",
+            &[
+                "max_connections: 4294967295, max_pending_requests: 2, max_requests: 3, max_retries: 4",
+            ],
+            &[],
+        ),
+        (
+            "{http: {maxRequestsPerConnection: 5, maxConcurrentStreams: 6}}",
+            &["max_requests_per_connection: 5, max_concurrent_streams: 6"],
+            &[],
+        ),
+        (
+            "{tcp: {idleTimeout: 0s}}",
+            &["http_idle_timeout: Some(0ns), tcp_idle_timeout: Some(0ns)"],
+            &[],
+        ),
+        (
+            "{tcp: {idleTimeout: 9s}, http: {idleTimeout: 8s}}",
+            &["http_idle_timeout: Some(8s), tcp_idle_timeout: Some(9s)"],
+            &[],
+        ),
+        (
+            "{tcp: {idleTimeout: 9s}, http: {}}",
+            &["http_idle_timeout: Some(9s), tcp_idle_timeout: Some(9s)"],
+            &[],
+        ),
+        (
+            "{http: {idleTimeout: 0s}}",
+            &[],
+            &["error invalid-duration .http.idleTimeout"],
+        ),
+        (
+            "{tcp: {idleTimeout: 1500us}}",
+            &[],
+            &["error invalid-duration .tcp.idleTimeout"],
+        ),
+        (
+            "{tcp: {connectTimeout: -1s}}",
+            &[],
+            &["error invalid-duration .tcp.connectTimeout"],
+        ),
+        (
+            "{tcp: {connectTimeout: 3}}",
+            &[],
+            &["error wrong-type .tcp.connectTimeout"],
+        ),
+        (
+            "{tcp: {maxConnections: -1}, http: {maxRetries: -2147483648}}",
+            &["max_connections: 4294967295", "max_retries: 4294967295"],
+            &[
+                "error out-of-range .tcp.maxConnections",
+                "error out-of-range .http.maxRetries",
+            ],
+        ),
+        (
+            "{tcp: {maxConnections: 2147483648}}",
+            &[],
+            &["error wrong-type .tcp.maxConnections"],
+        ),
+        (
+            "{http: {h2UpgradePolicy: DEFAULT}}",
+            &["http_version: FromPort"],
+            &[],
+        ),
+        (
+            "{http: {h2UpgradePolicy: DO_NOT_UPGRADE}}",
+            &["http_version: FromPort"],
+            &[],
+        ),
+        (
+            "{http: {h2UpgradePolicy: UPGRADE}}",
+            &["http_version: Upgrade"],
+            &[],
+        ),
+        (
+            "{http: {h2UpgradePolicy: upgrade}}",
+            &[],
+            &["error wrong-type .http.h2UpgradePolicy"],
+        ),
+        (
+            "{http: {useClientProtocol: true}}",
+            &["http_version: FromClient"],
+            &[],
+        ),
+        (
+            "{http: {useClientProtocol: true, h2UpgradePolicy: UPGRADE}}",
+            &[],
+            &["error conflicting-fields .http.useClientProtocol"],
+        ),
+        (
+            "{http: {http2KeepAlive: {interval: 1m, timeout: 5s}}}",
+            &["Some(Http2Keepalive { interval: 60s, timeout: 5s })"],
+            &[],
+        ),
+        (
+            "{http: {http2KeepAlive: {}}}",
+            &["http2_keepalive: None"],
+            &[
+                "error missing-field .http.http2KeepAlive.interval",
+                "error missing-field .http.http2KeepAlive.timeout",
+            ],
+        ),
+        (
+            "{tcp: {tcpKeepalive: {}}}",
+            &["Some(TcpKeepalive { probes: None, time: None, interval: None })"],
+            &[],
+        ),
+        (
+            "{tcp: {tcpKeepalive: {probes: 3, time: 2h, interval: 75s}}}",
+            &["probes: Some(3), time: Some(7200s), interval: Some(75s)"],
+            &[],
+        ),
+        (
+            "{tcp: {tcpKeepalive: {probes: 4294967295, time: 1500ms, interval: 24h}}}",
+            &["probes: Some(127), time: Some(1s), interval: Some(32767s)"],
+            &[
+                "warning limited .tcp.tcpKeepalive.probes",
+                "warning limited .tcp.tcpKeepalive.time",
+                "warning limited .tcp.tcpKeepalive.interval",
+            ],
+        ),
+    ] {
+        let remarks: Vec<String> = remarks.iter().map(|text| absolute(text, AT)).collect();
+        let remarks: Vec<&str> = remarks.iter().map(String::as_str).collect();
+        check_block(&format!("connectionPool: {pool}"), facts, &remarks);
+    }
+}
+
+/// `error CODE .FIELD` with the field under `at`.
+fn absolute(remark: &str, at: &str) -> String {
+    let (head, field) = remark.rsplit_once(' ').unwrap();
+    format!("{head} {at}{field}")
+}
+
+#[test]
+fn outlier_detection() {
+    const AT: &str = "spec.trafficPolicy.outlierDetection";
+    for (outlier, facts, remarks) in [
+        (
+            "{}",
+            &[
+                "OutlierDetection { consecutive_5xx: 5, consecutive_gateway_errors: 0, consecutive_local_origin_failures: 0, split_external_local_origin_errors: false, interval: 10s, base_ejection_time: 30s, max_ejection_percent: 10, min_health_percent: 0, error_codes: [] }",
+            ][..],
+            &[][..],
+        ),
+        ("{consecutive5xxErrors: 0}", &["consecutive_5xx: 0"], &[]),
+        ("{consecutive5xxErrors: 7}", &["consecutive_5xx: 7"], &[]),
+        (
+            "{consecutiveGatewayErrors: 3}",
+            &["consecutive_gateway_errors: 3"],
+            &[],
+        ),
+        (
+            "{consecutiveErrors: 1, consecutive5xxErrors: 9}",
+            &["consecutive_5xx: 9"],
+            &["warning deprecated-field .consecutiveErrors"],
+        ),
+        (
+            "{splitExternalLocalOriginErrors: true}",
+            &["consecutive_local_origin_failures: 5, split_external_local_origin_errors: true"],
+            &[],
+        ),
+        (
+            "{splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2}",
+            &["consecutive_local_origin_failures: 2"],
+            &[],
+        ),
+        (
+            "{consecutiveLocalOriginFailures: 2}",
+            &[],
+            &["error conflicting-fields .consecutiveLocalOriginFailures"],
+        ),
+        (
+            "{interval: 1s, baseEjectionTime: 1m, maxEjectionPercent: 100, minHealthPercent: 50}",
+            &[
+                "interval: 1s, base_ejection_time: 60s, max_ejection_percent: 100, min_health_percent: 50",
+            ],
+            &[],
+        ),
+        (
+            "{interval: 0s, baseEjectionTime: x, maxEjectionPercent: 101, minHealthPercent: -1}",
+            &[
+                "interval: 10s, base_ejection_time: 30s, max_ejection_percent: 10, min_health_percent: 0",
+            ],
+            &[
+                "error invalid-duration .interval",
+                "error invalid-duration .baseEjectionTime",
+                "error out-of-range .maxEjectionPercent",
+                "error out-of-range .minHealthPercent",
+            ],
+        ),
+        (
+            "{outlierDetectionHttpErrorCodes: [429, 503]}",
+            &["error_codes: [429, 503]"],
+            &[],
+        ),
+        (
+            "{outlierDetectionHttpErrorCodes: [99, 200, 4294967295]}",
+            &["error_codes: [200]"],
+            &[
+                "error out-of-range .outlierDetectionHttpErrorCodes[0]",
+                "error out-of-range .outlierDetectionHttpErrorCodes[2]",
+            ],
+        ),
+        (
+            "{consecutive5xxErrors: -1}",
+            &["outlier: None"],
+            &["error wrong-type .consecutive5xxErrors"],
+        ),
+    ] {
+        let remarks: Vec<String> = remarks.iter().map(|text| absolute(text, AT)).collect();
+        let remarks: Vec<&str> = remarks.iter().map(String::as_str).collect();
+        check_block(&format!("outlierDetection: {outlier}"), facts, &remarks);
+    }
+}
+
+#[test]
+fn retry_budgets() {
+    const AT: &str = "spec.trafficPolicy.retryBudget";
+    for (budget, facts, remarks) in [
+        (
+            "{}",
+            &["millipercent: 20000, min_concurrency: 3, interval: None"][..],
+            &[][..],
+        ),
+        (
+            "{percent: 0.5, minRetryConcurrency: 7, budgetInterval: 100ms}",
+            &["millipercent: 500, min_concurrency: 7, interval: Some(100ms)"],
+            &[],
+        ),
+        (
+            "{percent: 0, budgetInterval: 0s}",
+            &["millipercent: 0,", "interval: None"],
+            &[],
+        ),
+        ("{percent: 100.5}", &[], &["error out-of-range .percent"]),
+        ("{percent: -0.1}", &[], &["error out-of-range .percent"]),
+        (
+            "{minRetryConcurrency: -1}",
+            &["retry_budget: None"],
+            &["error wrong-type .minRetryConcurrency"],
+        ),
+    ] {
+        let remarks: Vec<String> = remarks.iter().map(|text| absolute(text, AT)).collect();
+        let remarks: Vec<&str> = remarks.iter().map(String::as_str).collect();
+        check_block(&format!("retryBudget: {budget}"), facts, &remarks);
+    }
+}
+
+#[test]
+fn what_has_no_effect_yet_is_validated_whole() {
+    const TLS: &str = "warning no-effect-yet spec.trafficPolicy.tls";
+    const TUNNEL: &str = "warning no-effect-yet spec.trafficPolicy.tunnel";
+    for (block, remarks) in [
+        ("tls: {mode: ISTIO_MUTUAL}", &[TLS][..]),
+        (
+            "tls: {mode: istio_mutual}",
+            &["error wrong-type spec.trafficPolicy.tls.mode", TLS],
+        ),
+        (
+            "tls: {mode: MUTUAL}",
+            &[
+                "error missing-field spec.trafficPolicy.tls.clientCertificate",
+                "error missing-field spec.trafficPolicy.tls.privateKey",
+                TLS,
+            ],
+        ),
+        ("tls: {mode: MUTUAL, credentialName: x}", &[TLS]),
+        (
+            "tls: {mode: SIMPLE, credentialName: x, caCertificates: ca, caCrl: z}",
+            &[
+                "error conflicting-fields spec.trafficPolicy.tls.caCertificates",
+                "error conflicting-fields spec.trafficPolicy.tls.caCrl",
+                TLS,
+            ],
+        ),
+        (
+            "tls: {mode: SIMPLE, insecureSkipVerify: true, subjectAltNames: [a]}",
+            &[
+                "error conflicting-fields spec.trafficPolicy.tls.subjectAltNames",
+                TLS,
+            ],
+        ),
+        (
+            "tls: {mode: SIMPLE, credentialName: 'configmap://other/x'}",
+            &[
+                "error invalid-credential spec.trafficPolicy.tls.credentialName",
+                TLS,
+            ],
+        ),
+        ("tunnel: {targetHost: a.b, targetPort: 443}", &[TUNNEL]),
+        (
+            "tunnel: {protocol: GET, targetHost: a_b}",
+            &[
+                TUNNEL,
+                "error invalid-protocol spec.trafficPolicy.tunnel.protocol",
+                "error invalid-host spec.trafficPolicy.tunnel.targetHost",
+                "error invalid-port spec.trafficPolicy.tunnel.targetPort",
+            ],
+        ),
+        (
+            "proxyProtocol: {version: V2}",
+            &["warning no-effect-yet spec.trafficPolicy.proxyProtocol"],
+        ),
+        (
+            "proxyProtocol: {}, tunnel: {targetHost: 10.0.0.1, targetPort: 1}",
+            &[
+                "error conflicting-fields spec.trafficPolicy.proxyProtocol",
+                TUNNEL,
+                "warning no-effect-yet spec.trafficPolicy.proxyProtocol",
+            ],
+        ),
+    ] {
+        check_block(block, &["TrafficPolicies"], remarks);
+    }
+}

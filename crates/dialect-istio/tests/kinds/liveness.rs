@@ -1,0 +1,266 @@
+//! Every leaf of Istio's schema: with and without it, the declarations differ; or the remarks
+//! say that it has no effect yet.
+
+use ferromesh_mesh::diagnostic::Severity;
+use serde_json::{Value, json};
+
+use super::{lower, object};
+
+/// Kind, leaf path, type and use of each leaf (Istio 1.31).
+const FIELDS: &str = include_str!("istio-fields.tsv");
+
+/// Leaves, or blocks of them, that have no effect yet, and those that say nothing.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("DestinationRule", "tls."),
+    ("DestinationRule", "tunnel."),
+    ("DestinationRule", "proxyProtocol."),
+    ("DestinationRule", "zoneAwareLbSetting."),
+    ("DestinationRule", "workloadSelector."),
+    ("DestinationRule", "consecutiveErrors"),
+    ("ServiceEntry", "subjectAltNames[]"),
+    ("Sidecar", "tls."),
+    ("Sidecar", "egressProxy."),
+    ("Sidecar", "port.targetPort"),
+];
+
+/// Values that need company, or differ from what their type suggests.
+fn value(leaf: &str, kind_of: &str) -> Value {
+    let name = leaf.rsplit('.').next().unwrap_or(leaf);
+    if let Some((_, choices)) = kind_of.split_once('{') {
+        // The last choice is never the default.
+        let choices = choices.trim_end_matches('}');
+        return json!(choices.rsplit('|').next());
+    }
+    match (name, kind_of) {
+        ("host", _) => json!("other.example.com"),
+        ("hosts[]", _) if leaf.starts_with("egress") => json!("ns/*.example.com"),
+        ("hosts[]", _) => json!("c.example.com"),
+        ("exportTo[]", _) => json!("ns"),
+        ("addresses[]", _) => json!("10.9.9.9"),
+        ("address", _) => json!("10.0.0.9"),
+        ("bind", _) => json!("10.0.0.7"),
+        ("defaultEndpoint", _) => json!("127.0.0.1:99"),
+        ("locality", _) => json!("r/z/s"),
+        ("version", _) => json!("V2"),
+        ("protocol", _) => json!("HTTP2"),
+        ("tableSize", _) => json!(101),
+        ("percent" | "minimumPercent" | "aggression", _) => json!(42),
+        ("outlierDetectionHttpErrorCodes[]", _) => json!(429),
+        ("to{}", _) => json!(100),
+        ("useSourceIp" | "enabled", _) => json!(name == "useSourceIp"),
+        (_, "boolean") => json!(true),
+        (_, "integer" | "integer/int32" | "number/double") => json!(9),
+        (name, _) if is_duration(name) => json!("7s"),
+        _ => json!("x9"),
+    }
+}
+
+fn is_duration(name: &str) -> bool {
+    [
+        "Timeout",
+        "Duration",
+        "duration",
+        "interval",
+        "Interval",
+        "time",
+        "Time",
+        "timeout",
+        "ttl",
+        "warmupDurationSecs",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
+}
+
+/// The smallest sound object around a leaf: what the leaf needs to be accepted, without it.
+fn company(kind: &str, leaf: &str) -> Value {
+    let hash = |more: Value| json!({"consistentHash": more});
+    let block = |leaf: &str| -> Value {
+        match leaf {
+            "loadBalancer.warmup.minimumPercent" | "loadBalancer.warmup.aggression" => {
+                json!({"loadBalancer": {"warmup": {"duration": "9s"}}})
+            }
+            "loadBalancer.consistentHash.maglev.tableSize"
+            | "loadBalancer.consistentHash.minimumRingSize"
+            | "loadBalancer.consistentHash.ringHash.minimumRingSize" => {
+                json!({"loadBalancer": hash(json!({"httpHeaderName": "h"}))})
+            }
+            "loadBalancer.consistentHash.httpCookie.path"
+            | "loadBalancer.consistentHash.httpCookie.ttl"
+            | "loadBalancer.consistentHash.httpCookie.attributes[].name" => {
+                json!({"loadBalancer": hash(json!({"httpCookie": {"name": "c"}}))})
+            }
+            "loadBalancer.consistentHash.httpCookie.attributes[].value" => {
+                json!({"loadBalancer": hash(json!({"httpCookie": {"name": "c", "attributes": [{"name": "a"}]}}))})
+            }
+            "loadBalancer.localityLbSetting.distribute[].to{}" => {
+                json!({"loadBalancer": {"localityLbSetting": {"distribute": [{"from": "a"}]}}})
+            }
+            "loadBalancer.localityLbSetting.distribute[].from" => {
+                json!({"loadBalancer": {"localityLbSetting": {"distribute": [{"to": {"a": 100}}]}}})
+            }
+            "outlierDetection.consecutiveLocalOriginFailures" => {
+                json!({"outlierDetection": {"splitExternalLocalOriginErrors": true}})
+            }
+            "connectionPool.http.http2KeepAlive.interval" => {
+                json!({"connectionPool": {"http": {"http2KeepAlive": {"timeout": "3s"}}}})
+            }
+            "connectionPool.http.http2KeepAlive.timeout" => {
+                json!({"connectionPool": {"http": {"http2KeepAlive": {"interval": "3s"}}}})
+            }
+            _ => json!({"outlierDetection": {}, "connectionPool": {"tcp": {}}}),
+        }
+    };
+    match kind {
+        "DestinationRule" => policy_company(leaf, &block),
+        "ServiceEntry" => {
+            let port = json!({"number": 80, "name": "x", "protocol": "HTTP"});
+            let mut spec = json!({"hosts": ["a.example.com"], "ports": [port]});
+            if leaf.starts_with("endpoints") || leaf.starts_with("workloadSelector") {
+                spec["resolution"] = json!("STATIC");
+            }
+            if leaf.starts_with("endpoints") {
+                spec["endpoints"] = json!([{"address": "10.0.0.1"}]);
+            }
+            if leaf == "resolution" {
+                spec["hosts"] = json!(["*.example.com"]);
+            }
+            spec
+        }
+        "WorkloadEntry" => json!({"address": "10.0.0.1"}),
+        "Sidecar" => {
+            let pool = leaf
+                .split_once("onnectionPool.")
+                .map_or(json!({"tcp": {}}), |(_, rest)| {
+                    block(&format!("connectionPool.{rest}"))["connectionPool"].clone()
+                });
+            json!({
+                "ingress": [{"port": {"number": 80, "protocol": "HTTP"}, "connectionPool": if leaf.starts_with("ingress") { pool.clone() } else { json!({"tcp": {}}) }}],
+                "egress": [{"port": {"number": 81}, "hosts": ["*/*"]}],
+                "inboundConnectionPool": if leaf.starts_with("inbound") { pool } else { json!({"tcp": {}}) },
+                "outboundTrafficPolicy": {},
+            })
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// The same for the four places of a policy in a DestinationRule.
+fn policy_company(leaf: &str, block: &dyn Fn(&str) -> Value) -> Value {
+    let port = |leaf: &str| {
+        let mut port = block(leaf);
+        port["port"] = json!({"number": 80});
+        json!({"portLevelSettings": [port]})
+    };
+    let policy = |leaf: &str| match leaf.strip_prefix("portLevelSettings[].") {
+        Some(leaf) => port(leaf),
+        None => block(leaf),
+    };
+    if let Some(leaf) = leaf.strip_prefix("trafficPolicy.") {
+        json!({"host": "a.b", "trafficPolicy": policy(leaf)})
+    } else if let Some(leaf) = leaf.strip_prefix("subsets[].trafficPolicy.") {
+        json!({"host": "a.b", "subsets": [{"name": "v1", "trafficPolicy": policy(leaf)}]})
+    } else {
+        json!({"host": "a.b", "subsets": [{"name": "v1"}]})
+    }
+}
+
+/// Puts a leaf into a spec: a new key of a map, a further item of a list of scalars, the field of
+/// the first item of a list of mappings.
+fn put(spec: &mut Value, path: &str, leaf: Value) {
+    let (step, rest) = match path.split_once('.') {
+        Some((step, rest)) => (step, Some(rest)),
+        None => (path, None),
+    };
+    if let Some(name) = step.strip_suffix("[]") {
+        if spec.get(name).is_none() {
+            spec[name] = json!([]);
+        }
+        let list = spec[name].as_array_mut().unwrap();
+        match rest {
+            None => list.push(leaf),
+            Some(rest) => {
+                if list.is_empty() {
+                    list.push(json!({}));
+                }
+                put(&mut list[0], rest, leaf);
+            }
+        }
+        return;
+    }
+    let step = match step.strip_suffix("{}") {
+        Some(name) => return put_key(spec, name, leaf),
+        None => step,
+    };
+    match rest {
+        None => spec[step] = leaf,
+        Some(rest) => {
+            if spec.get(step).is_none() {
+                spec[step] = json!({});
+            }
+            put(&mut spec[step], rest, leaf);
+        }
+    }
+}
+
+fn put_key(spec: &mut Value, name: &str, leaf: Value) {
+    if spec.get(name).is_none() {
+        spec[name] = json!({});
+    }
+    spec[name]["x"] = leaf;
+}
+
+#[test]
+fn every_leaf_counts_or_is_remarked_on() {
+    let mut counts = [0, 0];
+    for row in FIELDS.lines() {
+        let mut columns = row.split('\t');
+        let kind = columns.next().unwrap().rsplit(' ').next().unwrap();
+        if ![
+            "DestinationRule",
+            "ServiceEntry",
+            "WorkloadEntry",
+            "Sidecar",
+        ]
+        .contains(&kind)
+        {
+            continue;
+        }
+        let leaf = columns.next().unwrap();
+        let kind_of = columns.next().unwrap();
+        let without = company(kind, leaf);
+        let mut with = without.clone();
+        put(&mut with, leaf, value(leaf, kind_of));
+        let (before, _) = lower(kind, object(kind, without));
+        let (after, remarks) = lower(kind, object(kind, with.clone()));
+        let unread = remarks
+            .iter()
+            .any(|remark| ["unknown-field", "wrong-type"].contains(&remark.code));
+        assert!(!unread, "{kind} {leaf}: {with} {remarks:?}");
+        let exempt = WITHOUT_EFFECT
+            .iter()
+            .any(|(of, part)| *of == kind && format!("{leaf}.").contains(&part_of(part)));
+        if exempt {
+            assert!(!remarks.is_empty(), "{kind} {leaf}: no remark on {with}");
+            counts[1] += 1;
+        } else {
+            let refused = remarks
+                .iter()
+                .any(|remark| remark.severity == Severity::Error);
+            assert!(!refused, "{kind} {leaf}: {with} {remarks:?}");
+            assert!(
+                before != after,
+                "{kind} {leaf} has no effect: {with} {remarks:?}"
+            );
+            counts[0] += 1;
+        }
+    }
+    assert!(counts[0] > 200 && counts[1] > 50, "{counts:?}");
+}
+
+fn part_of(part: &str) -> String {
+    match part.strip_suffix('.') {
+        Some(block) => format!("{block}."),
+        None => format!("{part}."),
+    }
+}
