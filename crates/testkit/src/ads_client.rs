@@ -1,13 +1,14 @@
 //! A client of the aggregated discovery service on a plain HTTP/2 connection: what fake and
 //! hostile proxies are made of. It says exactly what it is told to say, and nothing by itself.
+//! Messages are those of the `envoy-types` crate, so that our own encoding is not its own judge.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
-use bytes::{Buf, Bytes, BytesMut};
-use ferromesh_xds::wire::{Request, Response};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
+use prost::Message;
 use tokio::net::TcpStream;
 
 /// Which variant of the protocol a stream speaks.
@@ -35,7 +36,6 @@ impl Variant {
 /// One aggregated stream on a connection of its own.
 #[derive(Debug)]
 pub struct AdsClient {
-    variant: Variant,
     send: SendStream<Bytes>,
     receive: RecvStream,
     buffer: BytesMut,
@@ -85,7 +85,6 @@ impl AdsClient {
             return Err(io::Error::other(format!("status {}", response.status())));
         }
         Ok(Self {
-            variant,
             send,
             receive: response.into_body(),
             buffer: BytesMut::new(),
@@ -95,21 +94,17 @@ impl AdsClient {
         })
     }
 
-    /// Sends a request.
+    /// Sends a request, a `DeltaDiscoveryRequest` or a `DiscoveryRequest`.
     ///
     /// # Errors
     /// If the stream has ended.
-    pub fn send(&mut self, request: &Request) -> io::Result<()> {
-        let message = match self.variant {
-            Variant::Delta => request.encode_delta(),
-            Variant::StateOfTheWorld => request.encode_sotw(),
-        };
-        let length = u32::try_from(message.len()).map_err(other)?;
-        let mut framed = Vec::with_capacity(message.len() + 5);
-        framed.push(0);
-        framed.extend_from_slice(&length.to_be_bytes());
-        framed.extend_from_slice(&message);
-        self.send_raw(framed.into())
+    pub fn send(&mut self, request: &impl Message) -> io::Result<()> {
+        let length = request.encoded_len();
+        let mut framed = BytesMut::with_capacity(length + 5);
+        framed.put_u8(0);
+        framed.put_u32(u32::try_from(length).map_err(other)?);
+        request.encode(&mut framed).map_err(other)?;
+        self.send_raw(framed.freeze())
     }
 
     /// Sends bytes as they are.
@@ -154,19 +149,16 @@ impl AdsClient {
         }
     }
 
-    /// The next response; `None` when the server has ended the stream.
+    /// The next response, a `DeltaDiscoveryResponse` or a `DiscoveryResponse`; `None` when the
+    /// server has ended the stream.
     ///
     /// # Errors
     /// If the connection breaks, the stream is reset, or the server sends garbage.
-    pub async fn receive(&mut self) -> io::Result<Option<Response>> {
+    pub async fn receive<M: Message + Default>(&mut self) -> io::Result<Option<M>> {
         let Some(message) = self.receive_raw().await? else {
             return Ok(None);
         };
-        let response = match self.variant {
-            Variant::Delta => Response::decode_delta(message),
-            Variant::StateOfTheWorld => Response::decode_sotw(message),
-        };
-        response.map(Some).map_err(other)
+        M::decode(message).map(Some).map_err(other)
     }
 
     /// The gRPC status with which the server has ended the stream, and its message.
