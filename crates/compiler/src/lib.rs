@@ -13,6 +13,19 @@ pub mod compiler;
 pub mod edit;
 pub mod proxy;
 
+mod audience;
+mod diagnose;
+mod identity;
+mod index;
+mod layers;
+mod link;
+mod memo;
+mod project;
+mod question;
+mod readers;
+mod scopes;
+mod units;
+
 pub use compiler::Compiler;
 pub use edit::{AudienceId, Edit, ProxyId, ViewId};
 pub use proxy::{Bound, Interception, Proxy, Tables};

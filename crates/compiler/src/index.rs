@@ -1,0 +1,177 @@
+//! The declarations, indexed by everything that is asked: plain maps with a sync [`Index::apply`],
+//! so that a change costs the same however many declarations there are.
+
+pub(crate) mod multimap;
+pub(crate) mod reading;
+pub(crate) mod routes_link;
+mod services;
+mod workloads;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use ferromesh_mesh::decl::Declaration;
+use ferromesh_mesh::decl::endpoints::Endpoints;
+use ferromesh_mesh::decl::http_routes::HttpRoutes;
+use ferromesh_mesh::decl::mesh_config::MeshConfig;
+use ferromesh_mesh::decl::node::Node;
+use ferromesh_mesh::decl::service::{Registry, Service};
+use ferromesh_mesh::decl::sidecar::Sidecar;
+use ferromesh_mesh::decl::traffic_policy::TrafficPolicies;
+use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
+use ferromesh_mesh::name::{Hostname, Namespace, NodeName, WorkloadName};
+
+use crate::identity::{DeclId, Seniority};
+use crate::question::{Domain, Pair, Question};
+use crate::units::Difference;
+use multimap::Multimap;
+use routes_link::RoutesLink;
+
+/// Precedence among services of one name: Kubernetes first, then the oldest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ServiceRank {
+    /// Where it is registered.
+    pub(crate) registry: Registry,
+    /// How old it is, and who.
+    pub(crate) seniority: Seniority,
+}
+
+/// All declarations.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    declarations: HashMap<DeclId, Declaration>,
+    services: Multimap<Hostname, ServiceRank, Arc<Service>>,
+    /// How many service names each pattern covers.
+    covered: HashMap<Hostname, usize>,
+    domains: Multimap<Domain, Hostname, usize>,
+    selecting: Multimap<(Namespace, Pair), ServiceRank, Arc<Service>>,
+    routes: Multimap<Hostname, Seniority, Arc<RoutesLink>>,
+    policies: Multimap<Hostname, Seniority, Arc<TrafficPolicies>>,
+    instances: Multimap<(Namespace, Hostname), DeclId, Arc<Endpoints>>,
+    hinted: HashMap<(Namespace, Hostname), usize>,
+    workloads: Multimap<WorkloadName, (WorkloadKind, DeclId), Arc<Workload>>,
+    addresses: Multimap<(Namespace, Arc<str>), (WorkloadKind, DeclId), Arc<Workload>>,
+    labelled: Multimap<(Namespace, Pair), (WorkloadKind, DeclId), Arc<Workload>>,
+    nodes: Multimap<NodeName, DeclId, Arc<Node>>,
+    sidecars: Multimap<Namespace, Seniority, Arc<Sidecar>>,
+    mesh: BTreeMap<DeclId, Arc<MeshConfig>>,
+}
+
+/// The questions that a change answers differently.
+pub(crate) type Dirty = BTreeSet<Question>;
+
+impl Index {
+    /// Takes a change and adds the questions that it answers differently.
+    pub(crate) fn apply(&mut self, difference: Difference, dirty: &mut Dirty) {
+        let Difference { id, before, after } = difference;
+        dirty.insert(Question::Declaration(id.clone()));
+        if let (Some(Declaration::HttpRoutes(old)), Some(Declaration::HttpRoutes(new))) =
+            (&before, &after)
+            && old.age == new.age
+            && RoutesLink::of(&id, old) == RoutesLink::of(&id, new)
+        {
+            // An edit of a weight changes what the routes say, not whom they concern.
+            self.declarations
+                .insert(id, Declaration::HttpRoutes(new.clone()));
+            return;
+        }
+        if let Some(before) = before {
+            self.declarations.remove(&id);
+            self.remove(&id, &before, dirty);
+        }
+        if let Some(after) = after {
+            self.insert(&id, &after, dirty);
+            self.declarations.insert(id, after);
+        }
+    }
+
+    fn insert(&mut self, id: &DeclId, declaration: &Declaration, dirty: &mut Dirty) {
+        match declaration {
+            Declaration::MeshConfig(mesh) => {
+                self.mesh.insert(id.clone(), mesh.clone());
+                dirty.insert(Question::Mesh);
+            }
+            Declaration::Node(node) => {
+                self.nodes
+                    .insert(node.name.clone(), id.clone(), node.clone());
+                dirty.insert(Question::Node(node.name.clone()));
+            }
+            Declaration::Workload(workload) => self.insert_workload(id, workload, dirty),
+            Declaration::Service(service) => self.insert_service(id, service, dirty),
+            Declaration::Endpoints(endpoints) => self.insert_endpoints(id, endpoints, dirty),
+            Declaration::HttpRoutes(routes) => self.insert_routes(id, routes, dirty),
+            Declaration::TrafficPolicies(policies) => {
+                let key = seniority(id, &policies.age);
+                self.policies
+                    .insert(policies.host.clone(), key, policies.clone());
+                dirty.insert(Question::Policies(policies.host.clone()));
+            }
+            Declaration::Sidecar(sidecar) => {
+                let key = seniority(id, &sidecar.age);
+                self.sidecars
+                    .insert(sidecar.namespace.clone(), key, sidecar.clone());
+                dirty.insert(Question::Sidecars(sidecar.namespace.clone()));
+            }
+        }
+    }
+
+    fn remove(&mut self, id: &DeclId, declaration: &Declaration, dirty: &mut Dirty) {
+        match declaration {
+            Declaration::MeshConfig(_) => {
+                self.mesh.remove(id);
+                dirty.insert(Question::Mesh);
+            }
+            Declaration::Node(node) => {
+                self.nodes.remove(&node.name, id);
+                dirty.insert(Question::Node(node.name.clone()));
+            }
+            Declaration::Workload(workload) => self.remove_workload(id, workload, dirty),
+            Declaration::Service(service) => self.remove_service(id, service, dirty),
+            Declaration::Endpoints(endpoints) => self.remove_endpoints(id, endpoints, dirty),
+            Declaration::HttpRoutes(routes) => self.remove_routes(id, routes, dirty),
+            Declaration::TrafficPolicies(policies) => {
+                self.policies
+                    .remove(&policies.host, &seniority(id, &policies.age));
+                dirty.insert(Question::Policies(policies.host.clone()));
+            }
+            Declaration::Sidecar(sidecar) => {
+                self.sidecars
+                    .remove(&sidecar.namespace, &seniority(id, &sidecar.age));
+                dirty.insert(Question::Sidecars(sidecar.namespace.clone()));
+            }
+        }
+    }
+
+    fn insert_routes(&mut self, id: &DeclId, routes: &Arc<HttpRoutes>, dirty: &mut Dirty) {
+        let link = Arc::new(RoutesLink::of(id, routes));
+        for host in &routes.hosts {
+            self.routes
+                .insert(host.clone(), seniority(id, &routes.age), link.clone());
+            dirty.insert(Question::Routes(host.clone()));
+        }
+    }
+
+    fn remove_routes(&mut self, id: &DeclId, routes: &Arc<HttpRoutes>, dirty: &mut Dirty) {
+        for host in &routes.hosts {
+            self.routes.remove(host, &seniority(id, &routes.age));
+            dirty.insert(Question::Routes(host.clone()));
+        }
+    }
+
+    /// Whether a service or routes have exactly this name: then it can have virtual hosts.
+    pub(crate) fn knows(&self, host: &Hostname) -> bool {
+        self.services.get(host).next().is_some() || self.routes.get(host).next().is_some()
+    }
+
+    /// All declarations, in no order.
+    pub(crate) fn declarations(&self) -> impl Iterator<Item = (&DeclId, &Declaration)> {
+        self.declarations.iter()
+    }
+}
+
+fn seniority(id: &DeclId, age: &ferromesh_mesh::origin::Age) -> Seniority {
+    Seniority {
+        age: age.clone(),
+        id: id.clone(),
+    }
+}

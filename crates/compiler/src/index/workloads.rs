@@ -1,0 +1,62 @@
+//! Workloads, by everything that they are looked up by.
+
+use std::sync::Arc;
+
+use ferromesh_mesh::decl::workload::Workload;
+
+use super::{Dirty, Index};
+use crate::identity::DeclId;
+use crate::question::{Question, pairs};
+
+impl Index {
+    pub(super) fn insert_workload(
+        &mut self,
+        id: &DeclId,
+        workload: &Arc<Workload>,
+        dirty: &mut Dirty,
+    ) {
+        let order = (workload.kind, id.clone());
+        let namespace = &workload.name.namespace;
+        self.workloads
+            .insert(workload.name.clone(), order.clone(), workload.clone());
+        for address in &workload.addresses {
+            let key = (namespace.clone(), address.clone());
+            self.addresses.insert(key, order.clone(), workload.clone());
+        }
+        for pair in pairs(&workload.labels) {
+            let key = (namespace.clone(), pair);
+            self.labelled.insert(key, order.clone(), workload.clone());
+        }
+        concerned(workload, dirty);
+    }
+
+    pub(super) fn remove_workload(
+        &mut self,
+        id: &DeclId,
+        workload: &Arc<Workload>,
+        dirty: &mut Dirty,
+    ) {
+        let order = (workload.kind, id.clone());
+        let namespace = &workload.name.namespace;
+        self.workloads.remove(&workload.name, &order);
+        for address in &workload.addresses {
+            self.addresses
+                .remove(&(namespace.clone(), address.clone()), &order);
+        }
+        for pair in pairs(&workload.labels) {
+            self.labelled.remove(&(namespace.clone(), pair), &order);
+        }
+        concerned(workload, dirty);
+    }
+}
+
+fn concerned(workload: &Workload, dirty: &mut Dirty) {
+    let namespace = &workload.name.namespace;
+    dirty.insert(Question::Workload(workload.name.clone()));
+    for address in &workload.addresses {
+        dirty.insert(Question::Address(namespace.clone(), address.clone()));
+    }
+    for pair in pairs(&workload.labels) {
+        dirty.insert(Question::Labelled(namespace.clone(), pair));
+    }
+}

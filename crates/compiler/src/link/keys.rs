@@ -1,0 +1,106 @@
+//! The keys of views: all names resolved, so that equal keys mean equal views, and clients that
+//! differ in nothing that matters share them.
+
+use std::sync::Arc;
+
+use ferromesh_mesh::decl::mesh_config::OutboundPolicy;
+use ferromesh_mesh::name::Hostname;
+use ferromesh_mesh::origin::Origin;
+use ferromesh_mesh::policy::connection_pool::ConnectionPool;
+use ferromesh_mesh::policy::protocol::Protocol;
+use ferromesh_mesh::view::cluster::{ClusterName, Discovery};
+use ferromesh_mesh::view::listener::{ListenerName, ListenerTraffic};
+use ferromesh_mesh::view::route_table::TableName;
+
+use super::preference::Viewer;
+use crate::audience::AudienceKey;
+use crate::identity::DeclId;
+use crate::index::routes_link::Source;
+
+/// The key of a view.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ViewKey {
+    /// A service's port.
+    Cluster(Arc<Backend>),
+    /// The instances of a service's port.
+    Endpoints(Arc<Backend>),
+    /// A virtual host.
+    Host(Arc<Host>),
+    /// A table of virtual hosts that are resources of their own.
+    Table(TableName, OutboundPolicy),
+    /// A table with the virtual hosts of an audience inside.
+    Inline(AudienceKey, TableName),
+    /// A listener.
+    Listener(Arc<ListenerKey>),
+    /// A cluster that no service has.
+    Plain(Arc<PlainCluster>),
+}
+
+/// A service's port, perhaps a subset, under policies, for a client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Backend {
+    /// The cluster's name.
+    pub(crate) name: ClusterName,
+    /// The service.
+    pub(crate) service: DeclId,
+    /// Policies in force, oldest first.
+    pub(crate) policies: Arc<[DeclId]>,
+    /// The client.
+    pub(crate) viewer: Viewer,
+}
+
+/// A virtual host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Host {
+    /// The table.
+    pub(crate) table: TableName,
+    /// The host that names it.
+    pub(crate) host: Hostname,
+    /// The port that clients address.
+    pub(crate) port: u16,
+    /// `:authority` values.
+    pub(crate) domains: Arc<[Arc<str>]>,
+    /// Routes; `None` = the default route.
+    pub(crate) routes: Option<DeclId>,
+    /// Which conditions on clients hold.
+    pub(crate) holds: Arc<[Source]>,
+    /// Whom the routes send to, sorted by host; the host itself is among them if it is a service.
+    pub(crate) links: Arc<[Link]>,
+}
+
+/// A destination, resolved for a scope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Link {
+    /// The name.
+    pub(crate) host: Hostname,
+    /// The service.
+    pub(crate) service: DeclId,
+    /// Policies in force, oldest first.
+    pub(crate) policies: Arc<[DeclId]>,
+}
+
+/// A listener without what the mesh configuration says: the traffic itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ListenerKey {
+    /// Its name.
+    pub(crate) name: ListenerName,
+    /// What it does.
+    pub(crate) traffic: ListenerTraffic,
+    /// The object that asked for it.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// A cluster that no service has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PlainCluster {
+    /// Its name.
+    pub(crate) name: ClusterName,
+    /// Where it leads.
+    pub(crate) discovery: Discovery,
+    /// What is spoken.
+    pub(crate) protocol: Protocol,
+    /// Limits.
+    pub(crate) pool: Option<ConnectionPool>,
+    /// The object that asked for it.
+    pub(crate) origin: Option<Origin>,
+}

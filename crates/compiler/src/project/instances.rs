@@ -1,0 +1,186 @@
+//! The instances of a service, whoever declares them.
+
+use std::sync::Arc;
+
+use ferromesh_mesh::decl::Labels;
+use ferromesh_mesh::decl::endpoints::{Endpoint, EndpointState, Endpoints, Identity};
+use ferromesh_mesh::decl::service::{Resolution, Service, ServicePort, TargetPort};
+use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
+use ferromesh_mesh::name::Locality;
+
+use crate::index::reading::Reading;
+use crate::link::attributes::{self, Attributes};
+use crate::question::index_pair;
+
+/// An instance of a service's port.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub(super) address: Arc<str>,
+    pub(super) port: u16,
+    pub(super) state: EndpointState,
+    pub(super) weight: u32,
+    pub(super) attributes: Attributes,
+    pub(super) for_zones: Vec<Arc<str>>,
+}
+
+/// The instances of a service's port that take traffic, those of a subset only if `labels` says
+/// so.
+pub(super) fn of_service(
+    service: &Service,
+    port: &ServicePort,
+    labels: Option<&Labels>,
+    reading: &mut Reading<'_>,
+) -> Vec<Instance> {
+    let mut instances = match &service.resolution {
+        Resolution::Declared | Resolution::Headless => declared(service, port, reading),
+        Resolution::Workloads => selected(service, port, reading),
+        Resolution::Dns(_) | Resolution::DnsRoundRobin(_) | Resolution::Original => Vec::new(),
+    };
+    if let Some(labels) = labels {
+        instances.retain(|instance| {
+            labels
+                .iter()
+                .all(|(key, value)| instance.attributes.labels.get(key) == Some(value))
+        });
+    }
+    instances
+}
+
+fn declared(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) -> Vec<Instance> {
+    let slices: Vec<_> = reading
+        .instances(&service.namespace, &service.host)
+        .cloned()
+        .collect();
+    let mut instances = Vec::new();
+    for slice in &slices {
+        for endpoint in &slice.instances {
+            let state = match (endpoint.state, service.publish_not_ready) {
+                (EndpointState::NotReady, false) => continue,
+                (EndpointState::NotReady, true) => EndpointState::Ready,
+                (state, _) => state,
+            };
+            let Some(number) = port_of(slice, endpoint, port) else {
+                continue;
+            };
+            let (attributes, weight) = identify(slice, endpoint, reading);
+            instances.push(Instance {
+                address: endpoint.address.clone(),
+                port: number,
+                state,
+                weight,
+                attributes,
+                for_zones: endpoint.for_zones.clone(),
+            });
+        }
+    }
+    instances
+}
+
+fn port_of(slice: &Endpoints, endpoint: &Endpoint, port: &ServicePort) -> Option<u16> {
+    let by_name = endpoint
+        .ports
+        .get(&port.name)
+        .or_else(|| slice.ports.get(&port.name));
+    match (by_name, &port.target) {
+        (Some(number), _) => Some(*number),
+        // An entry's endpoints that list no ports use the target port.
+        (None, TargetPort::Number(number)) if slice.ports.is_empty() => Some(*number),
+        (None, _) => None,
+    }
+}
+
+fn identify(
+    slice: &Endpoints,
+    endpoint: &Endpoint,
+    reading: &mut Reading<'_>,
+) -> (Attributes, u32) {
+    let workload = match &endpoint.identity {
+        Identity::Workload(name) => reading.workload(name),
+        Identity::ByAddress => reading.at_address(&slice.namespace, &endpoint.address),
+        Identity::Inline {
+            labels,
+            locality,
+            network,
+            service_account: _,
+            weight,
+        } => {
+            let attributes = Attributes {
+                labels: labels.clone(),
+                locality: locality.clone(),
+                network: Some(network.clone()),
+                node: endpoint.node.clone(),
+            };
+            return (attributes, *weight);
+        }
+    };
+    let Some(workload) = workload else {
+        let attributes = Attributes {
+            labels: Arc::default(),
+            locality: place(endpoint, reading),
+            network: None,
+            node: endpoint.node.clone(),
+        };
+        return (attributes, 1);
+    };
+    let mut attributes = Attributes::of(workload, reading);
+    if attributes.locality.is_unknown() {
+        attributes.locality = place(endpoint, reading);
+    }
+    if attributes.node.is_none() {
+        attributes.node = endpoint.node.clone();
+    }
+    (attributes, workload.weight)
+}
+
+/// Where an instance is, as the slice knows it.
+fn place(endpoint: &Endpoint, reading: &mut Reading<'_>) -> Locality {
+    let of_node = attributes::of_node(endpoint.node.as_ref(), reading);
+    if of_node.is_unknown() {
+        Locality {
+            region: Arc::from(""),
+            zone: endpoint.zone.clone(),
+            subzone: Arc::from(""),
+        }
+    } else {
+        of_node
+    }
+}
+
+/// Workloads that an entry selects. DNS names can't be endpoints; they are left out.
+fn selected(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) -> Vec<Instance> {
+    let Some(selector) = &service.selector else {
+        return Vec::new();
+    };
+    let workloads: Vec<_> = reading
+        .labelled(&service.namespace, index_pair(selector))
+        .filter(|workload| selector.selects(&workload.labels))
+        .collect();
+    workloads
+        .into_iter()
+        .filter_map(|workload| {
+            let address = workload
+                .addresses
+                .iter()
+                .find(|address| address.parse::<std::net::IpAddr>().is_ok())?;
+            Some(Instance {
+                address: address.clone(),
+                port: port_of_workload(workload, port)?,
+                state: EndpointState::Ready,
+                weight: workload.weight,
+                attributes: Attributes::of(workload, reading),
+                for_zones: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+fn port_of_workload(workload: &Workload, port: &ServicePort) -> Option<u16> {
+    let overridden = (workload.kind == WorkloadKind::Entry)
+        .then(|| workload.ports.get(&port.name))
+        .flatten();
+    match (overridden, &port.target) {
+        (Some(number), _) => Some(*number),
+        (None, TargetPort::Number(number)) => Some(*number),
+        (None, TargetPort::Name(name)) => workload.ports.get(name).copied(),
+    }
+}
