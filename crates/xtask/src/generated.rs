@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use ferromesh_dialects::support;
+
 use crate::descriptors;
 use crate::workspace::Workspace;
 
@@ -24,7 +26,13 @@ impl Generated {
 
 /// Every generated file.
 pub fn files(workspace: &Workspace) -> Result<Vec<Generated>, Box<dyn Error>> {
-    Ok(vec![descriptors::generate(workspace)?])
+    Ok(vec![
+        descriptors::generate(workspace)?,
+        Generated {
+            path: workspace.root.join("docs/supported-fields.md"),
+            content: support::markdown().into_bytes(),
+        },
+    ])
 }
 
 /// Writes those that differ.

@@ -30,7 +30,7 @@ enum Chore {
     /// lints, generated files. Exit status 1 if anything is wrong.
     Check,
     /// Write the generated files that are checked in: the descriptors of Envoy's messages (from
-    /// the envoy-types crate).
+    /// the envoy-types crate), docs/supported-fields.md (from the table of the dialects).
     #[command(alias = "descriptors")]
     Generate,
     /// Obtain the stock Envoy that the demo and the tests run, and print its path
