@@ -178,10 +178,12 @@ impl Session {
     pub(super) fn record(&mut self, ty: ResourceType, nonce: u64, batch: &mut Batch, now: Instant) {
         self.settle(ty, batch);
         let watch = self.watches.get_mut(ty);
+        let mut fresh = Vec::new();
         for id in &batch.ids {
             watch.dirty.remove(id.0);
             if self.sent.insert(id.0) {
                 self.unaccepted.insert(id.0);
+                fresh.push(*id);
             }
         }
         for (id, resource) in &batch.older {
@@ -196,7 +198,7 @@ impl Session {
         watch.fly(Flight::new(nonce, ids, older));
         if ty == ResourceType::Cluster {
             let clusters = std::mem::take(&mut batch.sent);
-            self.clusters_sent(&clusters, now);
+            self.clusters_sent(&clusters, &fresh, now);
         }
         if ty == ResourceType::Endpoints && self.watches.get(ty).dirty.is_empty() {
             self.warm(now);

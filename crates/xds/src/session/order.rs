@@ -90,25 +90,37 @@ impl Session {
     }
 
     /// Clusters were sent: their endpoints have to follow, because Envoy keeps an updated
-    /// cluster warming until it gets them again, and does not ask.
-    pub(super) fn clusters_sent(&mut self, clusters: &[(ResourceId, Arc<Resource>)], now: Instant) {
+    /// cluster warming until it gets them again, and does not ask. `fresh` are those that the
+    /// client did not have: it will ask for their endpoints, whatever it had of them before.
+    pub(super) fn clusters_sent(
+        &mut self,
+        clusters: &[(ResourceId, Arc<Resource>)],
+        fresh: &[ResourceId],
+        now: Instant,
+    ) {
         for (id, cluster) in clusters {
             let Some(eds) = &cluster.eds else { continue };
+            let fresh = fresh.contains(id);
             let found = self.resolve(ResourceType::Endpoints, eds);
             let watch = self.watches.get_mut(ResourceType::Endpoints);
-            match found {
+            let known = match found {
                 Some(endpoints) if self.sent.contains(endpoints.0) => {
                     watch.dirty.insert(endpoints.0);
-                    self.follow = true;
+                    if fresh {
+                        self.sent.remove(endpoints.0);
+                    }
+                    true
                 }
-                Some(endpoints) if watch.dirty.contains(endpoints.0) => self.follow = true,
+                Some(endpoints) => watch.dirty.contains(endpoints.0),
                 None if watch.missing.contains(eds) => {
                     watch.unknown.push(Arc::clone(eds));
-                    self.follow = true;
+                    true
                 }
-                Some(_) | None => {
-                    self.awaiting.insert(*id, now + WARMING);
-                }
+                None => false,
+            };
+            self.follow |= known;
+            if fresh || !known {
+                self.awaiting.insert(*id, now + WARMING);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::memory::Fallback;
 use super::watch::Watch;
 use super::{Event, Session, Variant};
 use crate::resource::{AudienceId, Resource, ResourceId, ResourceType};
@@ -179,6 +180,10 @@ impl Session {
         let named = self.subscribed.remove(old.0);
         let held = self.sent.contains(old.0);
         let wanted = self.watches.get(*ty).dirty.contains(old.0);
+        let leaves = match self.variant {
+            Variant::StateOfTheWorld => self.in_force(old, predecessor.as_ref()),
+            Variant::Delta => None,
+        };
         self.release(*ty, old);
         let watch = self.watches.get_mut(*ty);
         if named {
@@ -190,24 +195,30 @@ impl Session {
                 watch.gone.insert(Arc::clone(name));
             }
             Variant::Delta if wanted && named => watch.unknown.push(Arc::clone(name)),
-            Variant::StateOfTheWorld if held => {
-                self.vanished_from_set(*ty, name, predecessor.as_ref())
-            }
+            Variant::StateOfTheWorld if held => self.vanished_from_set(*ty, name, leaves),
             Variant::Delta | Variant::StateOfTheWorld => {}
         }
     }
 
+    /// What the client has of a slot whose content was `last`, if it accepted anything.
+    fn in_force(&self, id: ResourceId, last: Option<&Arc<Resource>>) -> Option<Arc<Resource>> {
+        if self.unaccepted.contains(id.0) {
+            return None;
+        }
+        let accepted = match self.memory.refused(id).map(|refused| &refused.fallback) {
+            Some(Fallback::Resource(resource)) => Some(resource),
+            Some(Fallback::Nothing | Fallback::Kept) => return None,
+            None => self.memory.accepted(id),
+        };
+        accepted.or(last).cloned()
+    }
+
     /// State of the world: a set without the name says that it is gone, where there are sets.
-    fn vanished_from_set(
-        &mut self,
-        ty: ResourceType,
-        name: &Arc<str>,
-        old: Option<&Arc<Resource>>,
-    ) {
+    fn vanished_from_set(&mut self, ty: ResourceType, name: &Arc<str>, old: Option<Arc<Resource>>) {
         let watch = self.watches.get_mut(ty);
         match (ty, old) {
-            (ResourceType::Cluster, Some(old)) if self.memory.pin(old) => {
-                self.leaving.insert(Arc::clone(name), Arc::clone(old));
+            (ResourceType::Cluster, Some(old)) if self.memory.pin(&old) => {
+                self.leaving.insert(Arc::clone(name), old);
                 watch.gone.insert(Arc::clone(name));
             }
             (ResourceType::Cluster | ResourceType::Listener, _) => watch.owed = true,

@@ -133,6 +133,14 @@ impl Session {
     ) -> (Batch, Vec<Arc<Resource>>) {
         let mut batch = Batch::default();
         let mut all = Vec::new();
+        // What the client has not answered yet is in this set, too, and may be why it refuses it.
+        let flying = self
+            .watches
+            .get(ty)
+            .flights
+            .iter()
+            .flat_map(|flight| &flight.ids);
+        let suspect: IdSet = news.iter().chain(flying).map(|id| id.0).collect();
         for id in self.wanted(ty).iter().map(ResourceId) {
             let waits = later.is_some_and(|later| later.contains(&id));
             let content = if waits {
@@ -140,7 +148,7 @@ impl Session {
             } else {
                 self.content(id)
             };
-            let new = !waits && news.binary_search(&id).is_ok();
+            let new = !waits && suspect.contains(id.0);
             match content {
                 Content::Current(resource) | Content::Older(resource) if !new => all.push(resource),
                 Content::Current(resource) => {

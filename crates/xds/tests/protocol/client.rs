@@ -186,6 +186,10 @@ impl Client {
             self.held
                 .remove(&(ResourceType::Endpoints, name.to_owned()));
             self.ask_endpoints(None, Some(name.to_owned()));
+            // A version says nothing about what was dropped since; Envoy does not know better.
+            if let Some((_, version)) = self.nonces.get_mut(&ResourceType::Endpoints) {
+                version.clear();
+            }
         }
     }
 
