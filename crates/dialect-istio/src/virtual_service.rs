@@ -31,6 +31,7 @@ use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::name::Namespace;
 use ferromesh_mesh::origin::Age;
 use ferromesh_mesh::path::Path;
+use serde_json::Value;
 
 use crate::export::{self, Nobody};
 use crate::faults;
@@ -69,7 +70,13 @@ pub fn lower(object: &api::Object, remarks: &mut Remarks) -> Vec<Declaration> {
         &hosts_at,
         remarks,
     );
-    let rules = lower_rules(&spec, &scope, &at.field("http"), remarks);
+    let rules = lower_rules(
+        &spec.http,
+        object.spec(),
+        &scope,
+        &at.field("http"),
+        remarks,
+    );
     l4::check_tls(&spec.tls, &spec.hosts, &scope, &at.field("tls"), remarks);
     l4::check_tcp(&spec.tcp, &scope, &at.field("tcp"), remarks);
     let export_at = at.field("exportTo");
@@ -139,16 +146,20 @@ fn has_sni_hosts(spec: &api::istio::VirtualService) -> bool {
 }
 
 fn lower_rules(
-    spec: &api::istio::VirtualService,
+    rules: &[api::part::Part<api::istio::HttpRoute>],
+    raw: &Value,
     scope: &Scope<'_>,
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) -> Vec<HttpRule> {
-    let rules: Vec<_> = spec
-        .http
+    let raw = raw.get("http");
+    let rules: Vec<_> = rules
         .iter()
         .enumerate()
-        .map(|(index, part)| rule::lower(part, scope, &at.item(index), remarks))
+        .map(|(index, part)| {
+            let raw = raw.and_then(|list| list.get(index)).unwrap_or(&Value::Null);
+            rule::lower(part, raw, scope, &at.item(index), remarks)
+        })
         .collect();
     reachability::check(&rules, at, remarks);
     rules

@@ -10,6 +10,7 @@ use ferromesh_mesh::name::Namespace;
 use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::matches::{NamedMatch, PathMatch, RequestMatch};
 use ferromesh_mesh::policy::string_match::StringMatch;
+use serde_json::Value;
 
 use super::gateways::{self, Binding, MESH};
 use super::name::is_token;
@@ -35,16 +36,17 @@ impl Alternative {
     }
 }
 
-/// Lowers a match that stands at the path `at`. `None` if any of it is unsound, which is an
+/// Lowers a match that stands at the path `at`; `raw` is the same as the author wrote it. `None` if any of it is unsound, which is an
 /// error: without its unsound part it would match more than its author meant.
 pub(super) fn lower(
     part: &api::part::Part<api::istio::HttpMatch>,
+    raw: &Value,
     binding: Binding,
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) -> Option<Alternative> {
     let before = remarks.errors();
-    check_nulls(part, at, remarks);
+    check_nulls(raw, at, remarks);
     let matches = faults::read_part(part, at, remarks)?;
     let alternative = lower_match(matches, binding, at, remarks);
     (remarks.errors() == before).then_some(alternative)
@@ -244,13 +246,9 @@ fn lower_query(
 }
 
 /// Elsewhere a field that is `null` is absent, but here that would match more.
-fn check_nulls(
-    part: &api::part::Part<api::istio::HttpMatch>,
-    at: &Path<'_>,
-    remarks: &mut Remarks,
-) {
+fn check_nulls(raw: &Value, at: &Path<'_>, remarks: &mut Remarks) {
     for field in ["headers", "withoutHeaders", "queryParams"] {
-        let entries = part.value().get(field).and_then(|map| map.as_object());
+        let entries = raw.get(field).and_then(Value::as_object);
         for (name, _) in entries.into_iter().flatten().filter(|(_, v)| v.is_null()) {
             remarks
                 .error(&at.field(field).field(name), CODE, "must not be null")

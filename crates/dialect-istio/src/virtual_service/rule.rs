@@ -63,18 +63,19 @@ fn any(at: &Path<'_>, remarks: &Remarks) -> HttpMatch {
     }
 }
 
-/// Lowers a rule at the path `at`. One with an error keeps its sound matches and answers 503:
+/// Lowers a rule at the path `at`; `raw` is the same as the author wrote it. One with an error keeps its sound matches and answers 503:
 /// were it left out, its requests would fall through to a later rule that was not meant for them.
 pub(super) fn lower(
     part: &api::part::Part<api::istio::HttpRoute>,
+    raw: &Value,
     scope: &Scope<'_>,
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) -> Option<Rule> {
     let Some(rule) = faults::read_part::<api::istio::HttpRoute>(part, at, remarks) else {
-        return lower_unreadable(part.value(), scope, at, remarks);
+        return lower_unreadable(raw, scope, at, remarks);
     };
-    let alternatives = lower_alternatives(&rule.matches, scope, at, remarks);
+    let alternatives = lower_alternatives(&rule.matches, raw, scope, at, remarks);
     let before = remarks.errors();
     let action = lower_action(&rule, scope, at, remarks);
     check_prefixes(&rule, &alternatives, at, remarks);
@@ -93,12 +94,12 @@ pub(super) fn lower(
 
 /// What can be read of an unreadable rule.
 fn lower_unreadable(
-    value: &Value,
+    raw: &Value,
     scope: &Scope<'_>,
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) -> Option<Rule> {
-    let fields = value.as_object()?;
+    let fields = raw.as_object()?;
     let matches = match fields.get("match") {
         // Its fault has been reported with those of the rule.
         Some(list) if !list.is_null() => api::read::read::<Vec<_>>(list, "").0?,
@@ -106,7 +107,7 @@ fn lower_unreadable(
     };
     Some(Rule {
         name: Arc::from(fields.get("name").and_then(Value::as_str).unwrap_or("")),
-        alternatives: lower_alternatives(&matches, scope, at, remarks),
+        alternatives: lower_alternatives(&matches, raw, scope, at, remarks),
         is_unconditional: matches.is_empty(),
         action: Some(unavailable()),
     })
@@ -114,16 +115,19 @@ fn lower_unreadable(
 
 fn lower_alternatives(
     matches: &[api::part::Part<api::istio::HttpMatch>],
+    raw: &Value,
     scope: &Scope<'_>,
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) -> Vec<Alternative> {
     let list_at = at.field("match");
+    let raw = raw.get("match");
     matches
         .iter()
         .enumerate()
         .filter_map(|(index, part)| {
-            matches::lower(part, scope.binding, &list_at.item(index), remarks)
+            let raw = raw.and_then(|list| list.get(index)).unwrap_or(&Value::Null);
+            matches::lower(part, raw, scope.binding, &list_at.item(index), remarks)
         })
         .collect()
 }
