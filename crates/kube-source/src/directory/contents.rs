@@ -160,18 +160,16 @@ impl Reading<'_> {
 
     /// Mesh configuration in a ConfigMap.
     fn embedded(&mut self, text: &str, place: Place) {
-        let place = Place {
-            within: Within::Text(Arc::from("data.mesh")),
-            ..place
-        };
+        const FIELD: &str = "data.mesh";
         let yaml::Documents { documents, faults } = yaml::read(text);
-        let start = self.line(&place, "");
         for fault in faults {
-            let line = start + fault.line;
+            // The text begins on the line below its key.
+            let line = self.line(&place, FIELD) + fault.line;
             self.document_fault(yaml::Fault { line, ..fault });
         }
+        let within = Within::Text(Arc::from(FIELD));
         if let Some(document) = documents.into_iter().next() {
-            self.object(mesh_config(document.content), place);
+            self.object(mesh_config(document.content), Place { within, ..place });
         }
     }
 

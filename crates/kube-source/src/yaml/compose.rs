@@ -28,6 +28,7 @@ pub(super) fn compose(chunk: Chunk<'_>, first: usize, out: &mut Documents) -> us
     let mut composer = Composer {
         events: events(chunk.text),
         lines_before: chunk.lines_before,
+        lines: chunk.text.lines().count().max(1),
         values: 0,
         copied_bytes: 0,
         anchors: HashMap::new(),
@@ -73,6 +74,7 @@ pub(super) fn too_large(line: usize, message: String) -> Fault {
 struct Composer<P> {
     events: P,
     lines_before: usize,
+    lines: usize,
     /// Values so far, copies by aliases included: bounds what a document costs.
     values: usize,
     copied_bytes: usize,
@@ -107,7 +109,8 @@ where
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => Err(Box::new(Fault {
                 code: "yaml-syntax",
-                line: self.lines_before + error.marker().line(),
+                // What is missing at the end is missing on the last line.
+                line: self.lines_before + error.marker().line().min(self.lines),
                 path: String::new(),
                 message: error.info(),
                 hint: None,
