@@ -128,7 +128,6 @@ fn every_leaf_is_honoured() {
                 _ => json!({}),
             };
             let rule = merged(base, &over);
-            // A rule that answers must answer something.
             lower(with_rules(&json!([rule])))
         };
         let (without, _) = rule("without");
