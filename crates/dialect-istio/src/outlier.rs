@@ -36,20 +36,12 @@ pub fn lower(
     if consecutive_errors.is_some() {
         warn_of_consecutive_errors(*consecutive_5xx_errors, at, remarks);
     }
-    let local_failures = at.field("consecutiveLocalOriginFailures");
-    let consecutive_local_origin_failures = match (split, consecutive_local_origin_failures) {
-        (true, None | Some(0)) => CONSECUTIVE,
-        (true, Some(failures)) => *failures,
-        (false, None | Some(0)) => 0,
-        (false, Some(_)) => {
-            remarks.error(
-                &local_failures,
-                "conflicting-fields",
-                "needs splitExternalLocalOriginErrors: true",
-            );
-            0
-        }
-    };
+    let consecutive_local_origin_failures = lower_local_failures(
+        *consecutive_local_origin_failures,
+        *split,
+        &at.field("consecutiveLocalOriginFailures"),
+        remarks,
+    );
     let interval = bounds::millis(interval.as_deref(), &at.field("interval"), remarks);
     let base = bounds::millis(
         base_ejection_time.as_deref(),
@@ -82,6 +74,27 @@ pub fn lower(
             &at.field("outlierDetectionHttpErrorCodes"),
             remarks,
         ),
+    }
+}
+
+fn lower_local_failures(
+    failures: Option<u32>,
+    split: bool,
+    at: &Path<'_>,
+    remarks: &mut Remarks,
+) -> u32 {
+    match (split, failures) {
+        (true, None | Some(0)) => CONSECUTIVE,
+        (true, Some(failures)) => failures,
+        (false, None | Some(0)) => 0,
+        (false, Some(_)) => {
+            remarks.error(
+                at,
+                "conflicting-fields",
+                "needs splitExternalLocalOriginErrors: true",
+            );
+            0
+        }
     }
 }
 

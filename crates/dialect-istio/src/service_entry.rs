@@ -43,11 +43,9 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
     let hosts = lower_hosts(hosts, *resolution, &spec.field("hosts"), remarks);
     let addresses = lower_addresses(addresses, &spec.field("addresses"), remarks);
     let ports = port::lower_all(ports, &spec.field("ports"), remarks);
-    let selector = workload_selector.as_ref().map(|selector| {
-        let at = spec.field("workloadSelector");
-        bounds::at_most(256, selector.labels.len(), &at.field("labels"), remarks);
-        selector::lower(&selector.labels, &at.field("labels"), remarks)
-    });
+    let selector = workload_selector
+        .as_ref()
+        .map(|selector| lower_selector(selector, &spec.field("workloadSelector"), remarks));
     let instances = endpoint::lower_all(&entry, &ports, &spec, remarks);
     check::check(&entry, &ports, &metadata.labels, &spec, remarks);
     let exports = spec.field("exportTo");
@@ -85,6 +83,16 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         .into_iter()
         .flat_map(|host| instances.declare(&template, host))
         .collect()
+}
+
+fn lower_selector(
+    selector: &istio::WorkloadLabels,
+    at: &Path<'_>,
+    remarks: &mut Remarks,
+) -> Selector {
+    let at = at.field("labels");
+    bounds::at_most(256, selector.labels.len(), &at, remarks);
+    selector::lower(&selector.labels, &at, remarks)
 }
 
 fn lower_resolution(

@@ -34,15 +34,15 @@ pub(super) fn check(
         remarks,
     );
     if *insecure_skip_verify == Some(true) && (simple || mutual) {
-        let skip = "insecureSkipVerify: true";
-        if !ca_certificates.is_empty() {
-            effect::conflict(&at.field("caCertificates"), skip, remarks);
-        }
-        if !subject_alt_names.is_empty() {
-            effect::conflict(&at.field("subjectAltNames"), skip, remarks);
-        }
-        if simple && !credential_name.is_empty() {
-            effect::conflict(&at.field("credentialName"), skip, remarks);
+        // In mode MUTUAL the secret may hold just the client's certificate.
+        for (field, written) in [
+            ("caCertificates", !ca_certificates.is_empty()),
+            ("subjectAltNames", !subject_alt_names.is_empty()),
+            ("credentialName", simple && !credential_name.is_empty()),
+        ] {
+            if written {
+                effect::conflict(&at.field(field), "insecureSkipVerify: true", remarks);
+            }
         }
     }
     if (simple || mutual) && !credential_name.is_empty() {

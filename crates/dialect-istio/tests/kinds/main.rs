@@ -5,6 +5,7 @@ mod destination_rule;
 mod liveness;
 mod load_balancer;
 mod mesh_config;
+mod pools;
 mod service_entry;
 mod sidecar;
 mod workload_entry;

@@ -218,3 +218,54 @@ fn access_logs() {
         check(spec, facts, remarks);
     }
 }
+
+#[test]
+fn fields_without_effect_yet_are_named() {
+    let names = [
+        "ca",
+        "caCertificates",
+        "certificates",
+        "configSources",
+        "defaultConfig",
+        "defaultProviders",
+        "defaultTrafficPolicy",
+        "disableEnvoyListenerLog",
+        "discoverySelectors",
+        "enableAutoMtls",
+        "enableEnvoyAccessLogService",
+        "enablePrometheusMerge",
+        "enableTracing",
+        "extensionProviders",
+        "h2UpgradePolicy",
+        "hboneIdleTimeout",
+        "inboundClusterStatName",
+        "inboundTrafficPolicy",
+        "ingressClass",
+        "ingressControllerMode",
+        "ingressSelector",
+        "ingressService",
+        "meshMTLS",
+        "outboundClusterStatName",
+        "pathNormalization",
+        "proxyHttpPort",
+        "proxyInboundListenPort",
+        "proxyListenPort",
+        "serviceEntryVisibility",
+        "serviceScopeConfigs",
+        "serviceSettings",
+        "tlsDefaults",
+        "trustDomainAliases",
+        "verifyCertificateAtClient",
+        "zoneAwareLbSetting",
+    ];
+    for name in names {
+        let spec = json!({ name: {"anything": [1]} });
+        let (declarations, remarks) = super::lower("MeshConfig", super::object("MeshConfig", spec));
+        let expected = format!("warning no-effect-yet spec.{name}");
+        assert_eq!(super::summary(&remarks), [expected]);
+        assert_eq!(
+            declarations,
+            [Declaration::MeshConfig(Arc::new(default_mesh_config()))]
+        );
+    }
+}
