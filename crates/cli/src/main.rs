@@ -1,2 +1,48 @@
-//! Placeholder.
-fn main() {}
+//! `ferromesh`: the program in people's hands.
+//!
+//! It judges manifests and shows what they mean to a proxy, offline, by the same lowering,
+//! linking and emission as the control plane. It knows no server and opens no connection.
+//!
+//! Reading order: `analyze`, `render`.
+
+mod analyze;
+mod output;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ferromesh_chassis::arguments;
+
+/// Looks at Kubernetes and Istio manifests the way the Ferromesh control plane does.
+#[derive(Debug, Parser)]
+#[command(name = "ferromesh", after_long_help = "\
+Examples:
+  ferromesh analyze samples/shop --default-namespace ecommerce
+  kubectl get virtualservices,destinationrules -A -o yaml | ferromesh analyze -
+  ferromesh render --source dir:samples/shop --default-namespace ecommerce --proxy frontend-1.ecommerce")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Analyze(analyze::Arguments),
+    Render(render::Arguments),
+}
+
+fn main() -> ExitCode {
+    let Arguments { command } = arguments::read();
+    let outcome = match command {
+        Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.status())
+        }
+    }
+}
