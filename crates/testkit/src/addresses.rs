@@ -1,6 +1,7 @@
 //! Loopback addresses that nobody else uses, so that tests and demos run side by side with any ports they like.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::{Mutex, PoisonError};
 
 /// The last octet of the address that marks a block as taken. It is handed out to nobody.
 const MARK: u8 = 254;
@@ -8,13 +9,16 @@ const MARK: u8 = 254;
 /// The UDP port of the mark.
 const MARK_PORT: u16 = 47_919;
 
-/// A block `127.x.y.1` to `127.x.y.253` that is ours until this is dropped.
+/// The marks of all blocks of this process. They are kept until it ends: who used an address may outlive its test, and
+/// nobody shall meet him.
+static MARKS: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+
+/// A block `127.x.y.1` to `127.x.y.253` that is this process's until it ends.
 ///
-/// The mark is a UDP socket, which the kernel gives to one process only and takes back when that dies: no lock file stays.
+/// Its mark is a UDP socket, which the kernel gives to one process only and takes back when that dies: no lock file stays.
 #[derive(Debug)]
 pub struct Addresses {
-    _mark: UdpSocket,
-    block: [u8; 2],
+    octets: [u8; 2],
     next: u8,
 }
 
@@ -33,9 +37,12 @@ impl Addresses {
             }
             let mark = SocketAddr::from((Ipv4Addr::new(127, x, y, MARK), MARK_PORT));
             if let Ok(socket) = UdpSocket::bind(mark) {
+                MARKS
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(socket);
                 return Self {
-                    _mark: socket,
-                    block: [x, y],
+                    octets: [x, y],
                     next: 1,
                 };
             }
@@ -52,7 +59,7 @@ impl Addresses {
             self.next < MARK,
             "the block of loopback addresses is used up"
         );
-        let [x, y] = self.block;
+        let [x, y] = self.octets;
         let address = Ipv4Addr::new(127, x, y, self.next);
         self.next += 1;
         address
