@@ -109,7 +109,7 @@ fn export(dice: &mut Dice, spec: &mut Value) {
         &[
             json!(["*"]),
             json!(["."]),
-            json!([".", "beta"]),
+            json!(["alpha", "beta"]),
             json!(["gamma"]),
         ],
     );

@@ -262,3 +262,21 @@ fn incremental_is_clean_and_order_does_not_matter() {
         );
     }
 }
+
+#[test]
+fn generated_objects_are_accepted() {
+    let mut refusals = BTreeMap::new();
+    for seed in 0..20 {
+        for object in World::new(seed, 300).objects() {
+            for diagnostic in &lower(object).diagnostics {
+                if diagnostic.severity == ferromesh_mesh::diagnostic::Severity::Error {
+                    let kind = unit_kind(object);
+                    refusals
+                        .entry(format!("{kind} {} {}", diagnostic.code, diagnostic.message))
+                        .or_insert_with(|| format!("{}: {object}", diagnostic.path));
+                }
+            }
+        }
+    }
+    assert!(refusals.is_empty(), "{refusals:#?}");
+}

@@ -75,6 +75,10 @@ fn policy(dice: &mut Dice) -> Value {
             json!({"percent": 10.5}),
         ],
     );
+    if policy == json!({}) {
+        // A policy that says nothing is refused.
+        policy["outlierDetection"] = json!({"consecutive5xxErrors": 9});
+    }
     policy
 }
 
@@ -93,6 +97,9 @@ pub(super) fn make(dice: &mut Dice) -> Value {
             let mut port = policy(dice);
             if let Some(fields) = port.as_object_mut() {
                 fields.remove("retryBudget");
+            }
+            if port == json!({}) {
+                port["loadBalancer"] = json!({"simple": "RANDOM"});
             }
             port["port"] = json!({"number": dice.value(&[json!(80), json!(9000)])});
             all["portLevelSettings"] = json!([port]);

@@ -22,7 +22,8 @@ pub(super) fn service_entry(dice: &mut Dice) -> Value {
         1 => spec["resolution"] = json!("DNS"),
         2 => {
             spec["resolution"] = json!("DNS_ROUND_ROBIN");
-            spec["endpoints"] = json!([{"address": "real.example.com", "ports": {"http": 8081}}]);
+            let name = spec["ports"][0]["name"].as_str().unwrap_or_default().to_owned();
+            spec["endpoints"] = json!([{"address": "real.example.com", "ports": {name: 8081}}]);
         }
         3 => {
             spec["resolution"] = json!("STATIC");

@@ -7,7 +7,8 @@ use super::{Dice, istio};
 pub(super) fn make(dice: &mut Dice) -> Value {
     let namespace = dice.pick(&super::NAMESPACES);
     let mut spec = json!({});
-    if dice.percent(80) {
+    let egress = dice.percent(80);
+    if egress {
         let hosts = dice.value(&[
             json!(["./*"]),
             json!(["./*", "alpha/*"]),
@@ -35,6 +36,9 @@ pub(super) fn make(dice: &mut Dice) -> Value {
             json!({"mode": "ALLOW_ANY"}),
         ],
     );
+    if !egress && spec["ingress"].is_null() {
+        spec["outboundTrafficPolicy"] = json!({"mode": "ALLOW_ANY"});
+    }
     let name = format!("sidecar-{}", dice.below(3));
     istio(dice, "Sidecar", namespace, &name, spec)
 }

@@ -123,7 +123,7 @@ fn forward(dice: &mut Dice, rule: &mut Value) {
         rule,
         "timeout",
         30,
-        &[json!("5s"), json!("0s"), json!("1m")],
+        &[json!("5s"), json!("1m")],
     );
     dice.maybe(
         rule,
@@ -183,13 +183,14 @@ fn rule(dice: &mut Dice, index: usize, last: bool) -> Value {
         }
         _ => forward(dice, &mut rule),
     }
-    if dice.percent(10) {
+    let forwards = rule["route"].is_array();
+    if forwards && dice.percent(10) {
         rule["fault"] = json!({
             "delay": {"fixedDelay": "1s", "percentage": percentage(dice)},
             "abort": {"httpStatus": 418, "percentage": percentage(dice)},
         });
     }
-    if dice.percent(3) {
+    if forwards && dice.percent(3) {
         rule["fault"] = json!({"abort": {"grpcStatus": "UNAVAILABLE", "percentage": {"value": 1}}});
     }
     if dice.percent(10) {
@@ -215,7 +216,7 @@ pub(super) fn make(dice: &mut Dice) -> Value {
     if dice.percent(20) {
         hosts.push(
             dice.pick(&[
-                "*.example.com",
+                "*.example.org",
                 "www.example.com",
                 "extra.alpha.svc.cluster.local",
             ])
