@@ -6,6 +6,7 @@
 
 mod connection;
 pub mod control;
+mod drip;
 mod grpc;
 mod http;
 pub mod order;

@@ -15,11 +15,24 @@ use tokio::sync::watch;
 use crate::programs;
 use crate::wait::DEADLINE;
 
+/// How many lines of an output are remembered.
+const MOST_LINES: usize = 40_000;
+
 /// What a program has said on one of its outputs.
 #[derive(Clone, Debug, Default)]
 struct Output {
     lines: Vec<String>,
     closed: bool,
+}
+
+impl Output {
+    /// The demo runs for days: what is old is forgotten.
+    fn push(&mut self, line: String) {
+        if self.lines.len() >= MOST_LINES {
+            self.lines.drain(..MOST_LINES / 2);
+        }
+        self.lines.push(line);
+    }
 }
 
 /// A child process. Dropping it kills it with all of its group; when a test fails, its output is printed.
@@ -245,7 +258,7 @@ fn listen(stream: impl Read + Send + 'static) -> watch::Receiver<Output> {
         let mut line = Vec::new();
         while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            sender.send_modify(|output| output.lines.push(text));
+            sender.send_modify(|output| output.push(text));
             line.clear();
         }
         sender.send_modify(|output| output.closed = true);

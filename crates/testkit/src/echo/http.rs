@@ -12,6 +12,7 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::drip::Drip;
 use super::order::{Failing, Order};
 use super::{ActiveRequest, Instance, control, grpc, websocket};
 
@@ -78,6 +79,7 @@ pub(super) async fn answer(
     }
     let status = failed.or(order.status).unwrap_or(StatusCode::OK);
     let further = further_headers(request.headers());
+    let drip = order.drip;
     let seen = describe(request, &instance.name, connection, attempt).await?;
     let body = order.size.map_or_else(
         || Bytes::from(format!("{seen}\n")),
@@ -89,6 +91,9 @@ pub(super) async fn answer(
     headers.insert("x-echo-attempt", HeaderValue::from(attempt));
     if let Ok(name) = HeaderValue::from_str(&instance.name) {
         headers.insert("x-echo-instance", name);
+    }
+    if let Some(pause) = drip {
+        *answer.body_mut() = Drip::every(pause).boxed_unsync();
     }
     drop(active);
     Ok(answer)

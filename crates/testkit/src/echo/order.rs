@@ -7,6 +7,7 @@
 //! | `x-echo-delay: 200ms*2`, `?delay=2s` | waits before it answers; with `*N` only the first N requests of the key |
 //! | `x-echo-fail: 503*2`, `?fail=503` | that status; with `*N` only the first N requests of the key |
 //! | `x-echo-fail: reset*1` | breaks the connection instead of answering |
+//! | `x-echo-drip: 500ms` | answers at once with a body that never ends: one byte after every such pause |
 //! | `x-echo-key: abc` | the key under which requests are counted; otherwise `x-request-id`, which retries keep |
 //! | `x-echo-response: a=b,c=d` | further headers of the response |
 //! | `x-echo-grpc-status: 14` | the status in the trailers of a gRPC answer |
@@ -27,6 +28,8 @@ pub struct Order {
     pub delay: Option<Limited<Duration>>,
     /// How to fail.
     pub fail: Option<Limited<Failing>>,
+    /// The pause between the bytes of a body that never ends.
+    pub drip: Option<Duration>,
     /// The key under which the request is counted, if it names one.
     pub key: Option<String>,
 }
@@ -101,6 +104,9 @@ impl Order {
                 .transpose()?,
             delay: delay.transpose()?,
             fail: fail.transpose()?,
+            drip: given("drip")
+                .map(|text| understood(&text, duration))
+                .transpose()?,
             key: given("key"),
         })
     }
@@ -183,6 +189,7 @@ mod tests {
                     what: Failing::Status(StatusCode::SERVICE_UNAVAILABLE),
                     first: Some(2)
                 }),
+                drip: None,
                 key: Some("k".to_owned()),
             })
         );
