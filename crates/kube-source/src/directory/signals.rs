@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, RemoveKind};
 
-use super::scan::is_source;
+use super::scan::{is_hidden, is_source};
 
 /// A change is looked at when nothing has happened for this long: a rename is two events.
 const QUIET: Duration = Duration::from_millis(2);
 /// But not later than this after the first event.
 const PATIENCE: Duration = Duration::from_millis(10);
-/// Whoever removes a directory removes its files first, and that must not look like the removal
-/// of objects. So it may take this long, as long as it goes on.
-const PATIENCE_WITH_REMOVALS: Duration = Duration::from_millis(200);
+/// Whoever removes the whole directory removes its files first, and that must not look like the
+/// removal of objects: removals are looked at later.
+const QUIET_AFTER_REMOVALS: Duration = Duration::from_millis(20);
+const PATIENCE_WITH_REMOVALS: Duration = Duration::from_millis(400);
 
 /// What is to be looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,15 +122,15 @@ impl Bell {
                 return None;
             }
             let seen = state.events;
-            let quiet_since = Instant::now();
-            while state.events == seen && !state.closed && quiet_since.elapsed() < QUIET {
-                state = self.wait_timeout(state, QUIET.saturating_sub(quiet_since.elapsed()));
-            }
-            let patience = if state.signals.removals {
-                PATIENCE_WITH_REMOVALS
+            let (quiet, patience) = if state.signals.removals {
+                (QUIET_AFTER_REMOVALS, PATIENCE_WITH_REMOVALS)
             } else {
-                PATIENCE
+                (QUIET, PATIENCE)
             };
+            let since = Instant::now();
+            while state.events == seen && !state.closed && since.elapsed() < quiet {
+                state = self.wait_timeout(state, quiet.saturating_sub(since.elapsed()));
+            }
             if state.events == seen || first.elapsed() >= patience {
                 break;
             }
@@ -158,6 +159,8 @@ impl Bell {
 enum Subject {
     /// The file at this path.
     File(PathBuf),
+    /// Something in a directory that matters only if it is a directory or a link.
+    Entry,
     /// Something else that matters.
     Other,
 }
@@ -170,7 +173,7 @@ impl Territory {
         let directory = path.parent()?;
         match self.plain.get(directory) {
             Some(shown) if is_source(path) => Some(Subject::File(shown.join(path.file_name()?))),
-            Some(_) => Some(Subject::Other),
+            Some(_) => (!is_hidden(path)).then_some(Subject::Entry),
             None => self.watched.contains(directory).then_some(Subject::Other),
         }
     }
@@ -195,6 +198,7 @@ impl Signals {
         for path in &event.paths {
             is_news |= match territory.subject(path) {
                 Some(Subject::File(shown)) => self.file(event.kind, shown),
+                Some(Subject::Entry) => leads_on(event.kind, path) && self.other(event.kind, path),
                 Some(Subject::Other) => self.other(event.kind, path),
                 None => false,
             };
@@ -265,5 +269,16 @@ impl Signals {
         }
         self.rescan = true;
         true
+    }
+}
+
+/// Whether there may be files below a new entry.
+fn leads_on(kind: EventKind, path: &Path) -> bool {
+    match kind {
+        EventKind::Access(_) | EventKind::Modify(ModifyKind::Data(_)) | EventKind::Remove(_) => {
+            false
+        }
+        _ => fs::symlink_metadata(path)
+            .is_ok_and(|metadata| metadata.is_dir() || metadata.is_symlink()),
     }
 }
