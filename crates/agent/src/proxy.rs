@@ -10,7 +10,7 @@ use crate::admin::Admin;
 use crate::bootstrap::{self, Chosen};
 use crate::drain;
 use crate::envoy::Envoy;
-use crate::reservation::{self, Reservation};
+use crate::reservation::{self, Binding, Reservation};
 use crate::settings::{Interception, Settings};
 use crate::status::{self, Phase};
 
@@ -82,7 +82,11 @@ fn reserve(settings: &Settings) -> Result<Vec<Reservation>, Failure> {
     match &settings.interception {
         Interception::None(bound) => {
             let address = SocketAddr::new(bound.outbound, bound.http_proxy_port);
-            Ok(vec![Reservation::take("--http-proxy-port", address)?])
+            Ok(vec![Reservation::take(
+                "--http-proxy-port",
+                address,
+                Binding::Alone,
+            )?])
         }
         Interception::Redirect => CAPTURE_PORTS
             .iter()
@@ -90,6 +94,7 @@ fn reserve(settings: &Settings) -> Result<Vec<Reservation>, Failure> {
                 Reservation::take(
                     "--interception-mode REDIRECT",
                     SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port),
+                    Binding::Shared,
                 )
             })
             .collect(),

@@ -22,6 +22,8 @@ use rustix::process::Signal;
 
 const PORT: u16 = 8080;
 
+const CLUSTER: &str = "outbound|80||app.shop.svc.cluster.local";
+
 /// A workload whose proxy hands its port over to its application, as a fixed control plane says.
 async fn workload(arguments: &[&str]) -> (FixedAds, Workload) {
     let mut settings =
@@ -30,8 +32,8 @@ async fn workload(arguments: &[&str]) -> (FixedAds, Workload) {
         .iter()
         .map(|argument| (*argument).to_owned())
         .collect();
-    let listener = http_listener(SocketAddr::new(settings.address, PORT), "app");
-    let cluster = static_cluster("app", SocketAddr::new(settings.app, PORT));
+    let listener = http_listener(SocketAddr::new(settings.address, PORT), CLUSTER);
+    let cluster = static_cluster(CLUSTER, SocketAddr::new(settings.app, PORT));
     let ads = FixedAds::start(vec![listener], vec![cluster]).await;
     let workload = Workload::start(settings, ads.address()).await;
     (ads, workload)
@@ -114,10 +116,16 @@ async fn starts_envoy_and_becomes_ready() {
     assert_eq!(ask("/healthz/ready").await.status, 200);
     assert_eq!(ask("/elsewhere").await.status, 404);
     let scraped = ask("/stats/prometheus").await.text();
-    assert!(
-        scraped.contains("envoy_cluster_upstream_cx_total{cluster_name=\"app\"} 1"),
-        "{scraped}"
-    );
+    for expected in [
+        format!("envoy_cluster_upstream_cx_total{{cluster_name=\"{CLUSTER}\"}} 1"),
+        "envoy_cluster_upstream_cx_total{cluster_name=\"xds-grpc\"} 1".to_owned(),
+        "envoy_http_downstream_rq_total{http_conn_manager_prefix=\"inbound\"} 1".to_owned(),
+    ] {
+        assert!(
+            scraped.contains(&expected),
+            "{expected} is not in {scraped}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -55,22 +55,17 @@ const SUFFIXES: [&str; 31] = [
     "shadow_denied",
 ];
 
-/// Names of tags and the expressions that cut them out of names of statistics. Istio's: a cluster has dots in its name.
+/// Names of tags and the expressions that cut them out of names of statistics: the first group is cut out, the second is
+/// the value. Names of clusters have dots in them, so our control plane marks where they end by `;`, as Istio's does.
 const TAGS: [(&str, &str); 6] = [
-    (
-        "cluster_name",
-        r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)",
-    ),
-    ("tcp_prefix", r"^tcp\.((.*?)\.)\w+?$"),
+    ("cluster_name", r"^cluster\.((.+?(?=;)|[^.]+);?\.)"),
+    ("tcp_prefix", r"^tcp\.((.+?(?=;)|[^.]+);?\.)"),
     ("response_code", r"_rq(_(\d{3}))$"),
     ("response_code_class", r"_rq(_(\dxx))$"),
-    (
-        "http_conn_manager_prefix",
-        r"^http\.(((?:[_.[:digit:]]*|[_\[\]aAbBcCdDeEfF[:digit:]]*))\.)",
-    ),
+    ("http_conn_manager_prefix", r"^http\.((.+?(?=;)|[^.]+);?\.)"),
     (
         "listener_address",
-        r"^listener\.(((?:[_.[:digit:]]*|[_\[\]aAbBcCdDeEfF[:digit:]]*))\.)",
+        r"^listener\.((.+?(?=;)|[_.[:digit:]]*|[_\[\]aAbBcCdDeEfF[:digit:]]*);?\.)",
     ),
 ];
 

@@ -128,6 +128,8 @@ pub fn static_cluster(name: &str, endpoint: SocketAddr) -> Cluster {
     };
     Cluster {
         name: name.to_owned(),
+        // As our control plane does, so that dots in names do no harm.
+        alt_stat_name: format!("{name};"),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
         load_assignment: Some(ClusterLoadAssignment {
             cluster_name: name.to_owned(),
