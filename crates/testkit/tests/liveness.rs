@@ -32,13 +32,29 @@ spec:
   subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
 ";
 
+/// A world's VirtualService, where the example is none: what is hashed stands in routes.
+const ROUTES: &str = "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: routes, namespace: shop}
+spec:
+  hosts: [server]
+  http:
+  - match: [{uri: {prefix: /v2}}]
+    route: [{destination: {host: server, subset: v2}}]
+  - route: [{destination: {host: server}}]
+";
+
 /// Leaves whose effect no proxy's configuration can show by itself, with the test that does.
 const SHOWN_ELSEWHERE: [(&str, &str); 0] = [];
 
 fn documents(text: &str) -> Vec<Value> {
     let read = yaml::read(text);
     assert!(read.faults.is_empty(), "{:?}", read.faults);
-    read.documents.into_iter().map(|document| document.content).collect()
+    read.documents
+        .into_iter()
+        .map(|document| document.content)
+        .collect()
 }
 
 fn proxies() -> Vec<Proxy> {
@@ -82,6 +98,9 @@ fn served(example: &Value) -> (Vec<Served>, bool) {
     if example["kind"] != "DestinationRule" {
         world.extend(documents(SUBSETS));
     }
+    if example["kind"] != "VirtualService" {
+        world.extend(documents(ROUTES));
+    }
     for object in world {
         let object = Object::new(object).unwrap_or_else(|fault| panic!("{fault}"));
         let unit = ferromesh_dialects::lower(&object);
@@ -92,31 +111,53 @@ fn served(example: &Value) -> (Vec<Served>, bool) {
     let unit = ferromesh_dialects::lower(&object);
     let refused = unit.is_refused();
     compiler.replace(Arc::new(unit));
-    let ids: Vec<_> = proxies().into_iter().map(|proxy| compiler.open(proxy)).collect();
+    let ids: Vec<_> = proxies()
+        .into_iter()
+        .map(|proxy| compiler.open(proxy))
+        .collect();
     let mut replica = Replica::default();
     replica.apply(compiler.compile());
-    (ids.into_iter().map(|id| replica.served(id)).collect(), refused)
+    (
+        ids.into_iter().map(|id| replica.served(id)).collect(),
+        refused,
+    )
+}
+
+fn remarks(example: &Value) -> Vec<String> {
+    let object = Object::new(example.clone()).unwrap_or_else(|fault| panic!("{fault}"));
+    let unit = ferromesh_dialects::lower(&object);
+    let remarks = unit.diagnostics.iter();
+    remarks.map(|remark| format!("{}: {}", remark.path, remark.message)).collect()
 }
 
 /// The places where a leaf path (`http[].match[].headers{}.exact`) stands in a value.
 fn places(value: &Value, path: &str) -> Vec<String> {
     let mut places = vec![String::new()];
     for segment in path.split('.') {
-        let (name, rest) = segment.find(['[', '{']).map_or((segment, ""), |at| segment.split_at(at));
-        let mut next: Vec<_> = places.iter().map(|place| format!("{place}/{name}")).collect();
+        let (name, rest) = segment
+            .find(['[', '{'])
+            .map_or((segment, ""), |at| segment.split_at(at));
+        let mut next: Vec<_> = places
+            .iter()
+            .map(|place| format!("{place}/{name}"))
+            .collect();
         if !rest.is_empty() && rest != "*" {
             next = next
                 .iter()
                 .flat_map(|place| {
                     let inside: Vec<String> = match value.pointer(place) {
-                        Some(Value::Array(items)) => (0..items.len()).map(|at| at.to_string()).collect(),
+                        Some(Value::Array(items)) => {
+                            (0..items.len()).map(|at| at.to_string()).collect()
+                        }
                         Some(Value::Object(fields)) => fields
                             .keys()
                             .map(|key| key.replace('~', "~0").replace('/', "~1"))
                             .collect(),
                         _ => Vec::new(),
                     };
-                    inside.into_iter().map(move |inside| format!("{place}/{inside}"))
+                    inside
+                        .into_iter()
+                        .map(move |inside| format!("{place}/{inside}"))
                 })
                 .collect();
         }
@@ -154,7 +195,7 @@ fn every_supported_leaf_makes_a_difference() {
         for (number, example) in documents(text).into_iter().enumerate() {
             let kind = example["kind"].as_str().unwrap_or_default().to_owned();
             let (whole, refused) = served(&example);
-            assert!(!refused, "example {file}/{number} is refused");
+            assert!(!refused, "example {file}/{number} is refused: {:#?}", remarks(&example));
             let mine: Vec<_> = dead.keys().filter(|(of, _)| *of == kind).cloned().collect();
             for leaf in mine {
                 for place in places(&example["spec"], &leaf.1) {
@@ -169,10 +210,14 @@ fn every_supported_leaf_makes_a_difference() {
             }
         }
     }
-    let (tried, untried): (Vec<_>, Vec<_>) = dead.into_iter().partition(|(_, tried)| !tried.is_empty());
+    let (tried, untried): (Vec<_>, Vec<_>) =
+        dead.into_iter().partition(|(_, tried)| !tried.is_empty());
     assert!(
         tried.is_empty() && untried.is_empty(),
         "without effect: {tried:#?}\nin no example: {:#?}",
-        untried.into_iter().map(|(leaf, _)| leaf).collect::<Vec<_>>()
+        untried
+            .into_iter()
+            .map(|(leaf, _)| leaf)
+            .collect::<Vec<_>>()
     );
 }

@@ -29,12 +29,18 @@ async fn retries_and_timeouts_hold_as_y04_says() {
 
     // Fails always: one try and three retries.
     let answer = shop
-        .send(get("/").header("x-echo-fail", "503").header("x-echo-key", "always"))
+        .send(
+            get("/")
+                .header("x-echo-fail", "503")
+                .header("x-echo-key", "always"),
+        )
         .await;
     assert_eq!(answer.status, 503);
     eventually("the rule is in force", async || {
         let key = format!("always-{}", fastrand::u64(..));
-        let request = get("/").header("x-echo-fail", "503").header("x-echo-key", &key);
+        let request = get("/")
+            .header("x-echo-fail", "503")
+            .header("x-echo-key", &key);
         request.send(shop.client.outbound(80)).await?;
         match tries(&key) {
             4 => Ok(()),
@@ -44,24 +50,39 @@ async fn retries_and_timeouts_hold_as_y04_says() {
     .await;
 
     // Fails on every instance once: the client sees success.
-    let request = get("/").header("x-echo-fail", "503*1").header("x-echo-key", "flaky");
+    let request = get("/")
+        .header("x-echo-fail", "503*1")
+        .header("x-echo-key", "flaky");
     assert_eq!(shop.send(request).await.status, 200);
-    assert!((2..=3).contains(&tries("flaky")), "{} tries", tries("flaky"));
+    assert!(
+        (2..=3).contains(&tries("flaky")),
+        "{} tries",
+        tries("flaky")
+    );
 
     // A broken connection is tried again as well.
-    let request = get("/").header("x-echo-fail", "reset*1").header("x-echo-key", "reset");
+    let request = get("/")
+        .header("x-echo-fail", "reset*1")
+        .header("x-echo-key", "reset");
     assert_eq!(shop.send(request).await.status, 200);
 
     // Each try is cut at 2 s, and four of them fit into 10 s.
-    let request = get("/").header("x-echo-delay", "30s").header("x-echo-key", "slow");
+    let request = get("/")
+        .header("x-echo-delay", "30s")
+        .header("x-echo-key", "slow");
     let answer = shop.send(request).await;
     assert_eq!(answer.status, 504);
     assert_eq!(tries("slow"), 4);
     let elapsed = answer.elapsed.as_secs_f64();
-    assert!((8.0..9.9).contains(&elapsed), "{elapsed} s for four tries of 2 s");
+    assert!(
+        (8.0..9.9).contains(&elapsed),
+        "{elapsed} s for four tries of 2 s"
+    );
 
     // A 4xx is no reason to try again.
-    let request = get("/").header("x-echo-fail", "404").header("x-echo-key", "absent");
+    let request = get("/")
+        .header("x-echo-fail", "404")
+        .header("x-echo-key", "absent");
     assert_eq!(shop.send(request).await.status, 404);
     assert_eq!(tries("absent"), 1);
 }
@@ -85,18 +106,30 @@ spec:
     )
     .await;
     let limited = get("/limited").header("x-echo-delay", "20s");
-    let answer = shop.until("the timeout", limited, |a| a.status == 504).await;
+    let answer = shop
+        .until("the timeout", limited, |a| a.status == 504)
+        .await;
     let elapsed = answer.elapsed.as_secs_f64();
-    assert!((0.9..3.0).contains(&elapsed), "{elapsed} s for a timeout of 1 s");
+    assert!(
+        (0.9..3.0).contains(&elapsed),
+        "{elapsed} s for a timeout of 1 s"
+    );
 
     let tries = |key: &str| {
-        [shop.v1.echo(), shop.v2.echo()].iter().map(|echo| echo.requests_of(key)).sum::<u64>()
+        [shop.v1.echo(), shop.v2.echo()]
+            .iter()
+            .map(|echo| echo.requests_of(key))
+            .sum::<u64>()
     };
     // By default a 503 is tried again twice, a 500 is not.
-    let request = get("/").header("x-echo-fail", "503").header("x-echo-key", "unavailable");
+    let request = get("/")
+        .header("x-echo-fail", "503")
+        .header("x-echo-key", "unavailable");
     assert_eq!(shop.send(request).await.status, 503);
     assert_eq!(tries("unavailable"), 3);
-    let request = get("/").header("x-echo-fail", "500").header("x-echo-key", "error");
+    let request = get("/")
+        .header("x-echo-fail", "500")
+        .header("x-echo-key", "error");
     assert_eq!(shop.send(request).await.status, 500);
     assert_eq!(tries("error"), 1);
 }
@@ -111,17 +144,27 @@ async fn an_overloaded_service_answers_at_once_as_y03_says() {
     let shop = Shop::open(&manifest).await;
     let outbound = shop.client.outbound(80);
     let burst = async || {
-        many(outbound, Protocol::Http1, 40, 40, |_| get("/").header("x-echo-delay", "1s")).await
+        many(outbound, Protocol::Http1, 40, 40, |_| {
+            get("/").header("x-echo-delay", "1s")
+        })
+        .await
     };
     let tally = eventually("the limits are in force", async || {
         let tally = burst().await;
-        if tally.status(503) > 0 { Ok(tally) } else { Err(format!("{tally:?}")) }
+        if tally.status(503) > 0 {
+            Ok(tally)
+        } else {
+            Err(format!("{tally:?}"))
+        }
     })
     .await;
     // Two connections and three that wait, for each of Envoy's two instances at most.
     assert!(tally.status(200) <= 10, "{tally:?}");
     assert_eq!(tally.status(200) + tally.status(503), 40, "{tally:?}");
-    let overflows = shop.client.cluster_stat(CLUSTER, "upstream_rq_pending_overflow").await;
+    let overflows = shop
+        .client
+        .cluster_stat(CLUSTER, "upstream_rq_pending_overflow")
+        .await;
     assert!(overflows > 0);
     eventually("the overflow is in the access log", async || {
         let log = shop.client.access_log();
@@ -140,7 +183,10 @@ async fn an_overloaded_service_answers_at_once_as_y03_says() {
     let tally = many(outbound, Protocol::Http1, 1, 20, |_| get("/")).await;
     assert_eq!(tally.status(200), 20, "{tally:?}");
     let opened = shop.client.cluster_stat(CLUSTER, "upstream_cx_total").await - opened;
-    assert!(opened >= 9, "{opened} connections for 20 requests, two each");
+    assert!(
+        opened >= 9,
+        "{opened} connections for 20 requests, two each"
+    );
 }
 
 #[tokio::test]
@@ -168,7 +214,11 @@ spec:
     eventually("both instances serve", async || {
         let tally = many(outbound, Protocol::Http1, 2, 40, |_| get("/")).await;
         let both = tally.instance("product-v1") > 0 && tally.instance("product-v2") > 0;
-        if both { Ok(()) } else { Err(format!("{tally:?}")) }
+        if both {
+            Ok(())
+        } else {
+            Err(format!("{tally:?}"))
+        }
     })
     .await;
     shop.v1.echo().set_fault(Some(Fault {
@@ -177,14 +227,27 @@ spec:
     }));
     eventually("v1 is ejected", async || {
         let tally = many(outbound, Protocol::Http1, 2, 40, |_| get("/")).await;
-        if tally.status(200) == 40 { Ok(()) } else { Err(format!("{tally:?}")) }
+        if tally.status(200) == 40 {
+            Ok(())
+        } else {
+            Err(format!("{tally:?}"))
+        }
     })
     .await;
-    assert!(shop.client.cluster_stat(CLUSTER, "outlier_detection.ejections_enforced_total").await > 0);
+    assert!(
+        shop.client
+            .cluster_stat(CLUSTER, "outlier_detection.ejections_enforced_total")
+            .await
+            > 0
+    );
     shop.v1.echo().set_fault(None);
     eventually("v1 comes back", async || {
         let tally = many(outbound, Protocol::Http1, 2, 40, |_| get("/")).await;
-        if tally.instance("product-v1") > 0 { Ok(()) } else { Err(format!("{tally:?}")) }
+        if tally.instance("product-v1") > 0 {
+            Ok(())
+        } else {
+            Err(format!("{tally:?}"))
+        }
     })
     .await;
 }
@@ -212,16 +275,27 @@ spec:
     let outbound = shop.client.outbound(80);
     eventually("the budget is exceeded", async || {
         let load = many(outbound, Protocol::Http1, 32, 200, |_| {
-            get("/").header("x-echo-fail", "503").header("x-echo-delay", "50ms")
+            get("/")
+                .header("x-echo-fail", "503")
+                .header("x-echo-delay", "50ms")
         });
         load.await;
-        let dropped = shop.client.cluster_stat(CLUSTER, "upstream_rq_retry_overflow").await;
-        if dropped > 0 { Ok(()) } else { Err("no retry was dropped".into()) }
+        let dropped = shop
+            .client
+            .cluster_stat(CLUSTER, "upstream_rq_retry_overflow")
+            .await;
+        if dropped > 0 {
+            Ok(())
+        } else {
+            Err("no retry was dropped".into())
+        }
     })
     .await;
     let before = shop.client.cluster_stat(CLUSTER, "upstream_rq_retry").await;
     many(outbound, Protocol::Http1, 32, 400, |_| {
-        get("/").header("x-echo-fail", "503").header("x-echo-delay", "50ms")
+        get("/")
+            .header("x-echo-fail", "503")
+            .header("x-echo-delay", "50ms")
     })
     .await;
     let retries = shop.client.cluster_stat(CLUSTER, "upstream_rq_retry").await - before;

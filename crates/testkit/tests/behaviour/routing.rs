@@ -71,7 +71,8 @@ async fn requests_are_told_apart_by_everything_that_a_match_can_say() {
     route: [{destination: {host: other}}]",
     ))
     .await;
-    shop.until("the rules", get("/exact"), |a| a.instance() == "product-v2").await;
+    shop.until("the rules", get("/exact"), |a| a.instance() == "product-v2")
+        .await;
     let v2 = [
         get("/exact"),
         get("/prefix/below"),
@@ -133,7 +134,8 @@ async fn requests_and_responses_are_changed_as_the_rule_says() {
     directResponse: {status: 418, body: {string: short and stout}}",
     ))
     .await;
-    shop.until("the rules", get("/teapot"), |a| a.status == 418).await;
+    shop.until("the rules", get("/teapot"), |a| a.status == 418)
+        .await;
 
     let request = get("/headers")
         .header("x-set", "old")
@@ -146,8 +148,16 @@ async fn requests_and_responses_are_changed_as_the_rule_says() {
     assert_eq!(answer.header("x-gone"), "");
     let seen = answer.json()["headers"].clone();
     assert_eq!(seen["x-set"], "new");
-    assert_eq!(seen["x-add"].to_string().matches("one").count(), 1, "{seen}");
-    assert_eq!(seen["x-add"].to_string().matches("more").count(), 1, "{seen}");
+    assert_eq!(
+        seen["x-add"].to_string().matches("one").count(),
+        1,
+        "{seen}"
+    );
+    assert_eq!(
+        seen["x-add"].to_string().matches("more").count(),
+        1,
+        "{seen}"
+    );
     assert!(seen["x-remove"].is_null(), "{seen}");
     assert_eq!(seen["x-backend"], "v2");
     assert_eq!(seen["host"], "rewritten.example.com");
@@ -162,7 +172,10 @@ async fn requests_and_responses_are_changed_as_the_rule_says() {
     assert_eq!(answer.status, 307);
     assert_eq!(answer.header("location"), "https://new.example.com/here");
     let answer = shop.send(get("/teapot")).await;
-    assert_eq!((answer.status.as_u16(), answer.text().as_str()), (418, "short and stout"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.text().as_str()),
+        (418, "short and stout")
+    );
 }
 
 #[tokio::test]
@@ -187,7 +200,10 @@ async fn faults_are_injected_for_the_share_that_the_rule_says() {
     shop.until("the rules", break_me, |a| a.status == 555).await;
     assert_eq!(shop.send(get("/always")).await.status, 200);
 
-    let tally = many(shop.client.outbound(80), Protocol::Http1, 4, 400, |_| get("/abort")).await;
+    let tally = many(shop.client.outbound(80), Protocol::Http1, 4, 400, |_| {
+        get("/abort")
+    })
+    .await;
     // 5 σ of 400 throws at 1/2 is 50.
     assert!((150..=250).contains(&tally.status(418)), "{tally:?}");
     assert_eq!(tally.status(418) + tally.status(200), 400, "{tally:?}");
@@ -197,7 +213,11 @@ async fn faults_are_injected_for_the_share_that_the_rule_says() {
 
     let answer = shop.send(get("/slow")).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.elapsed >= Duration::from_millis(1900), "{:?}", answer.elapsed);
+    assert!(
+        answer.elapsed >= Duration::from_millis(1900),
+        "{:?}",
+        answer.elapsed
+    );
 }
 
 #[tokio::test]
@@ -211,11 +231,21 @@ async fn copies_go_to_mirrors_and_the_client_sees_only_the_primary() {
     route: [{destination: {host: product, subset: v2}}]",
     ))
     .await;
-    shop.until("the rules", get("/copied"), |a| a.instance() == "product-v2").await;
+    shop.until("the rules", get("/copied"), |a| {
+        a.instance() == "product-v2"
+    })
+    .await;
     shop.other.echo().forget();
     shop.v1.echo().forget();
-    let tally = many(shop.client.outbound(80), Protocol::Http1, 4, 400, |_| get("/copied")).await;
-    assert_eq!((tally.instance("product-v2"), tally.status(200)), (400, 400), "{tally:?}");
+    let tally = many(shop.client.outbound(80), Protocol::Http1, 4, 400, |_| {
+        get("/copied")
+    })
+    .await;
+    assert_eq!(
+        (tally.instance("product-v2"), tally.status(200)),
+        (400, 400),
+        "{tally:?}"
+    );
     ferromesh_testkit::wait::eventually("all copies", async || {
         match shop.other.echo().counters().requests {
             400 => Ok(()),
@@ -224,7 +254,10 @@ async fn copies_go_to_mirrors_and_the_client_sees_only_the_primary() {
     })
     .await;
     let half = shop.v1.echo().counters().requests;
-    assert!((150..=250).contains(&half), "{half} copies of about half of 400");
+    assert!(
+        (150..=250).contains(&half),
+        "{half} copies of about half of 400"
+    );
 }
 
 #[tokio::test]
@@ -258,12 +291,20 @@ async fn origins_are_allowed_as_the_policy_says() {
     assert_eq!(allowed.header("access-control-max-age"), "600");
     assert_eq!(allowed.header("access-control-allow-credentials"), "true");
     let by_expression = shop.send(preflight("https://x.b.example")).await;
-    assert_eq!(by_expression.header("access-control-allow-origin"), "https://x.b.example");
+    assert_eq!(
+        by_expression.header("access-control-allow-origin"),
+        "https://x.b.example"
+    );
     let stranger = shop.send(preflight("https://evil.example")).await;
     assert_eq!(stranger.header("access-control-allow-origin"), "");
-    let actual = shop.send(get("/").header("origin", "https://a.example")).await;
+    let actual = shop
+        .send(get("/").header("origin", "https://a.example"))
+        .await;
     assert_eq!(actual.instance(), "product-v2");
-    assert_eq!(actual.header("access-control-allow-origin"), "https://a.example");
+    assert_eq!(
+        actual.header("access-control-allow-origin"),
+        "https://a.example"
+    );
     assert_eq!(actual.header("access-control-expose-headers"), "x-out");
 }
 
@@ -286,25 +327,35 @@ spec:
     };
     let shop = Shop::open(&split(100, 0)).await;
     let outbound = shop.client.outbound(80);
-    shop.until("the first step", get("/"), |a| a.instance() == "product-v1").await;
+    shop.until("the first step", get("/"), |a| a.instance() == "product-v1")
+        .await;
     let load = tokio::spawn(many(outbound, Protocol::Http1, 4, 6000, |_| get("/")));
     for v2 in [10, 50, 90] {
         shop.apply(&split(100 - v2, v2));
-        shop.until("a step", get("/"), |a| a.instance() == "product-v2").await;
+        shop.until("a step", get("/"), |a| a.instance() == "product-v2")
+            .await;
     }
     shop.apply(&split(0, 100));
     let tally = load.await.expect("the load");
     assert_eq!(tally.status(200), 6000, "{tally:?}");
     ferromesh_testkit::wait::eventually("all to v2", async || {
         let tally = many(outbound, Protocol::Http1, 4, 100, |_| get("/")).await;
-        if tally.instance("product-v2") == 100 { Ok(()) } else { Err(format!("{tally:?}")) }
+        if tally.instance("product-v2") == 100 {
+            Ok(())
+        } else {
+            Err(format!("{tally:?}"))
+        }
     })
     .await;
     // And back at once.
     shop.apply(&split(100, 0));
     ferromesh_testkit::wait::eventually("all back to v1", async || {
         let tally = many(outbound, Protocol::Http1, 4, 100, |_| get("/")).await;
-        if tally.instance("product-v1") == 100 { Ok(()) } else { Err(format!("{tally:?}")) }
+        if tally.instance("product-v1") == 100 {
+            Ok(())
+        } else {
+            Err(format!("{tally:?}"))
+        }
     })
     .await;
 }
@@ -326,16 +377,27 @@ async fn weights_split_and_a_missing_subset_keeps_its_share() {
     ))
     .await;
     let outbound = shop.client.outbound(80);
-    shop.until("the rules", get("/nowhere"), |a| a.status == 503).await;
+    shop.until("the rules", get("/nowhere"), |a| a.status == 503)
+        .await;
     let tally = many(outbound, Protocol::Http1, 4, 1000, |_| get("/split")).await;
     // 5 σ of 1000 throws at 1/10 is 47.
-    assert!((53..=147).contains(&tally.instance("product-v2")), "{tally:?}");
+    assert!(
+        (53..=147).contains(&tally.instance("product-v2")),
+        "{tally:?}"
+    );
     assert_eq!(tally.status(200), 1000, "{tally:?}");
     let tally = many(outbound, Protocol::Http1, 4, 400, |_| get("/dangling")).await;
     assert!((150..=250).contains(&tally.status(503)), "{tally:?}");
-    assert_eq!(tally.instance("product-v1") + tally.status(503), 400, "{tally:?}");
+    assert_eq!(
+        tally.instance("product-v1") + tally.status(503),
+        400,
+        "{tally:?}"
+    );
     let diagnostics = shop.mesh.debug_json("/debug/diagnostics").await.to_string();
-    for word in ["nobody.example.com", "spec.http[1].route[1].destination.subset"] {
+    for word in [
+        "nobody.example.com",
+        "spec.http[1].route[1].destination.subset",
+    ] {
         assert!(diagnostics.contains(word), "{word} is not in {diagnostics}");
     }
 }

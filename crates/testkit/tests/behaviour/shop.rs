@@ -31,9 +31,8 @@ impl Shop {
     /// Starts the mesh with these further manifests.
     pub async fn open(manifests: &str) -> Self {
         let mut addresses = Addresses::take();
-        let mut workload = |name: &str| {
-            Settings::new(name, "shop", &mut addresses).port(Kind::Http, 8080)
-        };
+        let mut workload =
+            |name: &str| Settings::new(name, "shop", &mut addresses).port(Kind::Http, 8080);
         let (client, v1, v2, other) = (
             workload("client"),
             workload("product-v1"),
@@ -88,7 +87,12 @@ impl Shop {
     }
 
     /// Sends requests until one is answered as it should be.
-    pub async fn until(&self, what: &str, request: Request, good: impl Fn(&Answer) -> bool) -> Answer {
+    pub async fn until(
+        &self,
+        what: &str,
+        request: Request,
+        good: impl Fn(&Answer) -> bool,
+    ) -> Answer {
         eventually(what, async || {
             let answer = request.clone().send(self.client.outbound(80)).await?;
             if good(&answer) {
