@@ -45,7 +45,11 @@ enum Format {
 
 /// Prints the findings.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let Arguments { paths, default_namespace, output } = arguments;
+    let Arguments {
+        paths,
+        default_namespace,
+        output,
+    } = arguments;
     for path in paths {
         if path != Path::new("-") && !path.exists() {
             return Err(Failure::with_status(
@@ -65,12 +69,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             output::print([format!("{all:#}\n")])?;
         }
     }
-    Ok(ExitCode::from(u8::from(records.iter().any(Record::is_error))))
+    Ok(ExitCode::from(u8::from(
+        records.iter().any(Record::is_error),
+    )))
 }
 
 /// All findings about what was loaded, sorted by place.
 fn analyze(loaded: Loaded) -> Vec<Record> {
-    let Loaded { objects, faults, stdin } = loaded;
+    let Loaded {
+        objects,
+        faults,
+        stdin,
+    } = loaded;
     let mut places = Places::new();
     if let Some(text) = stdin {
         places.keep_text(Path::new("-"), text);

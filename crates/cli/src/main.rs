@@ -16,11 +16,14 @@ use ferromesh_chassis::arguments;
 
 /// Looks at Kubernetes and Istio manifests the way the Ferromesh control plane does.
 #[derive(Debug, Parser)]
-#[command(name = "ferromesh", after_long_help = "\
+#[command(
+    name = "ferromesh",
+    after_long_help = "\
 Examples:
   ferromesh analyze samples/shop --default-namespace ecommerce
   kubectl get virtualservices,destinationrules -A -o yaml | ferromesh analyze -
-  ferromesh render --source dir:samples/shop --default-namespace ecommerce --proxy frontend-1.ecommerce")]
+  ferromesh render --source dir:samples/shop --default-namespace ecommerce --proxy frontend-1.ecommerce"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

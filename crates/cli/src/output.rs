@@ -12,9 +12,9 @@ pub fn print(parts: impl IntoIterator<Item = String>) -> Result<(), Failure> {
         .try_for_each(|part| out.write_all(part.as_bytes()))
         .and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("cannot write to standard output: {error}")))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!(
+            "cannot write to standard output: {error}"
+        ))),
         _ => Ok(()),
     }
 }
