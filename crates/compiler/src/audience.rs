@@ -189,6 +189,9 @@ impl Audience {
         if is_used {
             if self.used.insert(name.clone()) {
                 self.add(key, memo);
+                if tables == Tables::Inline {
+                    self.outdated.insert(name.clone());
+                }
                 each().for_each(|host| self.hold_host(host, tables, memo));
             }
         } else if self.used.remove(name) {

@@ -146,6 +146,12 @@ impl Compiler {
         self.memo.told(view)
     }
 
+    /// How many views there are, listed or not.
+    #[cfg(test)]
+    pub(crate) fn memo_len(&self) -> usize {
+        self.memo.len()
+    }
+
     /// The proxies that are there.
     pub fn proxies(&self) -> impl Iterator<Item = (ProxyId, &Proxy)> {
         self.proxies.iter().map(|(id, open)| (*id, &open.proxy))

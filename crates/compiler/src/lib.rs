@@ -6,12 +6,14 @@
 //!
 //! It deliberately does not know Kubernetes, Envoy, protobuf, files, sockets or time.
 //!
-//! Reading order: [`proxy`] → [`edit`] → [`acceptance`] (the fold in front) → [`compiler`].
+//! Reading order: [`proxy`] → [`edit`] → [`acceptance`] (the fold in front) → [`compiler`] →
+//! `question` → `readers` → `index` → `link` → `project` → `memo` → `audience` → [`snapshot`].
 
 pub mod acceptance;
 pub mod compiler;
 pub mod edit;
 pub mod proxy;
+pub mod snapshot;
 
 mod audience;
 mod diagnose;
@@ -24,8 +26,11 @@ mod project;
 mod question;
 mod readers;
 mod scopes;
+#[cfg(test)]
+mod tests;
 mod units;
 
 pub use compiler::Compiler;
 pub use edit::{AudienceId, Edit, ProxyId, ViewId};
 pub use proxy::{Bound, Interception, Proxy, Tables};
+pub use snapshot::Snapshot;

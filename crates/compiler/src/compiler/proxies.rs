@@ -29,18 +29,15 @@ impl Compiler {
                 continue;
             }
             changed.insert(id);
-            let is_same_scope = before
-                .as_ref()
-                .is_some_and(|before| before.scope == linked.scope);
-            if !is_same_scope {
+            let Some(before) = before else {
                 self.enter_scope(id, &linked.scope);
-                if let Some(before) = before.as_ref() {
-                    self.leave_scope(id, &before.scope);
-                }
-            } else if before
-                .as_ref()
-                .is_some_and(|before| before.inbound != linked.inbound)
-            {
+                continue;
+            };
+            if before.scope != linked.scope {
+                self.enter_scope(id, &linked.scope);
+                self.leave_scope(id, &before.scope);
+            }
+            if before.inbound != linked.inbound {
                 self.replace_inbound(id, &linked);
             }
         }

@@ -53,7 +53,7 @@ impl Compiler {
             if is_renewed {
                 planned.extend(facts.keys().filter(|host| !hosts.contains(*host)));
             }
-            if planned.is_empty() {
+            if planned.is_empty() && !is_renewed {
                 continue;
             }
             let mut slots = BTreeSet::new();

@@ -47,10 +47,9 @@ pub(crate) enum Place {
 /// A service that wants a slot.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
-    /// Who comes first: a port that a Sidecar declares, then the oldest service.
-    pub(crate) order: (Seniority, u16),
-    /// The service.
-    pub(crate) host: Hostname,
+    /// Who comes first: the oldest. The host is part of it, because a declaration may change its
+    /// name from one edit to the next.
+    pub(crate) order: (Seniority, Hostname),
     /// What is spoken.
     pub(crate) speaks: Speaks,
     /// The cluster of its connections.
@@ -78,6 +77,11 @@ pub(crate) enum Speaks {
 }
 
 impl Claim {
+    /// The service.
+    pub(crate) fn host(&self) -> &Hostname {
+        &self.order.1
+    }
+
     fn is_opaque(&self) -> bool {
         matches!(self.speaks, Speaks::Tcp { opaque: true, .. })
     }
@@ -95,14 +99,12 @@ impl PartialEq for Claim {
     fn eq(&self, other: &Self) -> bool {
         let Self {
             order,
-            host,
             speaks,
             cluster,
             idle_timeout,
             origin: _,
         } = self;
         *order == other.order
-            && *host == other.host
             && *speaks == other.speaks
             && *cluster == other.cluster
             && *idle_timeout == other.idle_timeout
@@ -112,10 +114,10 @@ impl PartialEq for Claim {
 /// All claims to a slot; who gets it is found without looking at all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
-    http: BTreeMap<(Seniority, u16), Claim>,
-    detect: BTreeMap<(Seniority, u16), Claim>,
-    tcp: BTreeMap<(Seniority, u16), Claim>,
-    ranges: BTreeMap<(IpNet, (Seniority, u16)), Claim>,
+    http: BTreeMap<(Seniority, Hostname), Claim>,
+    detect: BTreeMap<(Seniority, Hostname), Claim>,
+    tcp: BTreeMap<(Seniority, Hostname), Claim>,
+    ranges: BTreeMap<(IpNet, (Seniority, Hostname)), Claim>,
 }
 
 /// Who gets a slot.
@@ -182,7 +184,7 @@ impl Claims {
         let connections = oldest(tcp.as_ref(), detect.as_ref());
         let port_table = match (&slot.place, &http, &requests) {
             (Place::Address(_), None, Some(only)) => {
-                TableName::HostPort(only.host.clone(), slot.port)
+                TableName::HostPort(only.host().clone(), slot.port)
             }
             _ => TableName::Port(slot.port),
         };

@@ -243,8 +243,7 @@ impl Plan {
         let protocol = egress.port.as_ref().map_or(port.protocol, |p| p.protocol);
         let number = port.number;
         let claim = |speaks| Claim {
-            order: (service.rank.seniority.clone(), number),
-            host: service.service.host.clone(),
+            order: (service.rank.seniority.clone(), service.service.host.clone()),
             speaks,
             cluster: ClusterName::Outbound {
                 port: number,
