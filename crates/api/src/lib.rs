@@ -7,9 +7,10 @@
 //! What this crate deliberately does not know: what anything means. Validation beyond types, and
 //! lowering, are the dialects' work.
 //!
-//! Reading order: [`object`], [`read`], [`part`], [`mod@scope`],
+//! Reading order: [`object`], [`read`], [`mod@advice`], [`part`], [`mod@scope`],
 //! [`timestamp`], [`duration`], [`istio`].
 
+pub mod advice;
 pub mod duration;
 pub mod istio;
 pub mod object;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ferromesh_api::advice::advice;
 use ferromesh_api::{Key, Object, Scope, scope};
 use ferromesh_dialect_kubernetes::metadata;
 use ferromesh_mesh::closest::closest;
@@ -29,8 +30,12 @@ pub fn lower(object: &Object) -> Unit {
     };
     let mut diagnostics = remarks.into_list();
     for diagnostic in &mut diagnostics {
-        if diagnostic.code == "unknown-field" && diagnostic.hint.is_none() {
-            diagnostic.hint = support::hint(object.group(), &object.kind, &diagnostic.path);
+        if diagnostic.hint.is_none() {
+            diagnostic.hint = match diagnostic.code {
+                "unknown-field" => support::hint(object.group(), &object.kind, &diagnostic.path),
+                "wrong-type" => advice(&diagnostic.message).map(str::to_owned),
+                _ => None,
+            };
         }
     }
     Unit {

@@ -147,6 +147,28 @@ fn an_unknown_field_comes_with_a_way_out() {
 }
 
 #[test]
+fn a_text_without_quotes_comes_with_a_way_out() {
+    for (value, hint) in [
+        (
+            "on",
+            "write it in quotes: without, YAML reads y, yes, on, n, no and off as booleans",
+        ),
+        (
+            "1",
+            "write it in quotes: without, YAML reads it as a number",
+        ),
+    ] {
+        let object = format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: a}}, spec: {{selector: {{version: {value}}}, ports: [{{port: 80}}]}}}}"
+        );
+        check(
+            &object,
+            &[&format!("error wrong-type spec.selector.version ({hint})")],
+        );
+    }
+}
+
+#[test]
 fn what_stands_around_the_spec_is_read_as_strictly() {
     let text = rule("timeout: 1s");
     check(

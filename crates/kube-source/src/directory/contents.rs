@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use ferromesh_api::advice::advice;
 use ferromesh_api::read::{Fault, FaultKind};
 use ferromesh_api::{Key, Object, Scope, scope, timestamp};
 use serde_json::{Value, json};
@@ -266,8 +267,8 @@ impl Reading<'_> {
                 FaultKind::WrongType => "wrong-type",
                 FaultKind::Missing => "missing-field",
             },
+            hint: advice(&message).map(str::to_owned),
             message,
-            hint: None,
             object: key,
             api_version,
         });
