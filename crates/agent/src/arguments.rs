@@ -9,7 +9,7 @@ use ferromesh_chassis::failure::{Failure, WRONG_USAGE};
 use ferromesh_chassis::log;
 
 use crate::envoy;
-use crate::settings::{Bound, Interception, Patience, Settings, Variant, XdsAddress};
+use crate::settings::{Bound, Captured, Interception, Patience, Settings, Variant, XdsAddress};
 
 /// The port of the HTTP proxy that Istio's users know.
 const HTTP_PROXY_PORT: u16 = 15002;
@@ -23,6 +23,9 @@ pub enum InterceptionMode {
     /// Rules of the kernel redirect connections to the ports 15001 and 15006.
     #[value(name = "REDIRECT")]
     Redirect,
+    /// As REDIRECT, but the application sees the addresses of its clients. Envoy needs CAP_NET_ADMIN for that.
+    #[value(name = "TPROXY")]
+    Tproxy,
 }
 
 /// How Envoy asks for its configuration.
@@ -131,6 +134,11 @@ impl Arguments {
             drain_idle_seconds,
             log: _,
         } = self;
+        let only_none = [
+            ("--app-address", app_address.is_some()),
+            ("--outbound-address", outbound_address.is_some()),
+            ("--http-proxy-port", http_proxy_port.is_some()),
+        ];
         let interception = match interception_mode {
             InterceptionMode::None => Interception::None(bound(
                 address,
@@ -138,19 +146,8 @@ impl Arguments {
                 outbound_address,
                 http_proxy_port,
             )?),
-            InterceptionMode::Redirect => {
-                let given = [
-                    ("--app-address", app_address.is_some()),
-                    ("--outbound-address", outbound_address.is_some()),
-                    ("--http-proxy-port", http_proxy_port.is_some()),
-                ];
-                if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
-                    return Err(wrong_usage(format!(
-                        "{flag} has no effect with --interception-mode REDIRECT"
-                    )));
-                }
-                Interception::Redirect
-            }
+            InterceptionMode::Redirect => captured(Captured::Redirect, &only_none)?,
+            InterceptionMode::Tproxy => captured(Captured::Tproxy, &only_none)?,
         };
         Ok(Settings {
             xds,
@@ -172,6 +169,16 @@ impl Arguments {
                 idle: Duration::from_secs(drain_idle_seconds.min(drain_seconds).into()),
             },
         })
+    }
+}
+
+/// Captured traffic, for which some flags have no meaning.
+fn captured(how: Captured, only_none: &[(&str, bool)]) -> Result<Interception, Failure> {
+    match only_none.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(wrong_usage(format!(
+            "{flag} has no effect with --interception-mode {how}"
+        ))),
+        None => Ok(Interception::Captured(how)),
     }
 }
 
@@ -277,11 +284,24 @@ mod tests {
         );
         check(
             &["--interception-mode", "redirect"],
-            Ok(Interception::Redirect),
+            Ok(Interception::Captured(Captured::Redirect)),
+        );
+        check(
+            &["--interception-mode", "TPROXY"],
+            Ok(Interception::Captured(Captured::Tproxy)),
         );
         check(
             &["--interception-mode", "REDIRECT", "--http-proxy-port", "1"],
             Err("--http-proxy-port has no effect with --interception-mode REDIRECT"),
+        );
+        check(
+            &[
+                "--interception-mode",
+                "TPROXY",
+                "--app-address",
+                "127.1.0.2",
+            ],
+            Err("--app-address has no effect with --interception-mode TPROXY"),
         );
     }
 

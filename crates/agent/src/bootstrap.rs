@@ -86,8 +86,8 @@ fn node(settings: &Settings, chosen: Chosen) -> Value {
     put("CLUSTER_ID", "Kubernetes".to_owned());
     put("FERROMESH_VERSION", version::NUMBER.to_owned());
     match interception {
-        Interception::Redirect => {
-            put("INTERCEPTION_MODE", "REDIRECT".to_owned());
+        Interception::Captured(captured) => {
+            put("INTERCEPTION_MODE", captured.to_string());
         }
         Interception::None(bound) => {
             put("INTERCEPTION_MODE", "NONE".to_owned());
@@ -149,7 +149,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::settings::{Bound, Patience};
+    use crate::settings::{Bound, Captured, Patience};
 
     fn node_of(interception: Interception, http_proxy_port: Option<u16>) -> Value {
         let settings = Settings {
@@ -198,12 +198,17 @@ mod tests {
                 },
             })
         );
-        assert_eq!(
-            node_of(Interception::Redirect, None)["metadata"],
-            json!({
-                "NAME": "web-0", "NAMESPACE": "shop", "INSTANCE_IPS": "127.1.0.1", "CLUSTER_ID": "Kubernetes",
-                "FERROMESH_VERSION": version, "INTERCEPTION_MODE": "REDIRECT",
-            })
-        );
+        for (captured, mode) in [
+            (Captured::Redirect, "REDIRECT"),
+            (Captured::Tproxy, "TPROXY"),
+        ] {
+            assert_eq!(
+                node_of(Interception::Captured(captured), None)["metadata"],
+                json!({
+                    "NAME": "web-0", "NAMESPACE": "shop", "INSTANCE_IPS": "127.1.0.1", "CLUSTER_ID": "Kubernetes",
+                    "FERROMESH_VERSION": version, "INTERCEPTION_MODE": mode,
+                })
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `ferromesh-agent proxy`: Envoy's life from the start to the drain.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ferromesh_chassis::{Failure, Shutdown, announce, listen};
@@ -88,16 +88,17 @@ fn reserve(settings: &Settings) -> Result<Vec<Reservation>, Failure> {
                 Binding::Alone,
             )?])
         }
-        Interception::Redirect => CAPTURE_PORTS
-            .iter()
-            .map(|port| {
-                Reservation::take(
-                    "--interception-mode REDIRECT",
-                    SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), *port),
-                    Binding::Shared,
-                )
-            })
-            .collect(),
+        Interception::Captured(captured) => {
+            let mode = format!("--interception-mode {captured}");
+            let any: IpAddr = match settings.address {
+                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            CAPTURE_PORTS
+                .iter()
+                .map(|port| Reservation::take(&mode, SocketAddr::new(any, *port), Binding::Shared))
+                .collect()
+        }
     }
 }
 

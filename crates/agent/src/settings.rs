@@ -47,10 +47,28 @@ pub enum Variant {
 /// How traffic gets into the proxy.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Interception {
-    /// The kernel redirects it.
-    Redirect,
+    /// The kernel brings it.
+    Captured(Captured),
     /// The proxy binds ports.
     None(Bound),
+}
+
+/// How the kernel brings traffic. The names are Istio's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Captured {
+    /// By redirection.
+    Redirect,
+    /// By redirection outbound; inbound by transparent proxying, which keeps the client's address.
+    Tproxy,
+}
+
+impl fmt::Display for Captured {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Redirect => "REDIRECT",
+            Self::Tproxy => "TPROXY",
+        })
+    }
 }
 
 /// What is bound without capture.
