@@ -41,6 +41,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chassis",
             "compiler",
             "dialects",
+            // The JSON form alone, for dumps.
+            "envoy",
             "kube-source",
             "mesh",
             "target-envoy",
@@ -55,9 +57,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chassis",
             "compiler",
             "dialects",
+            // The JSON form alone, for dumps.
+            "envoy",
             "kube-source",
             "mesh",
             "target-envoy",
+            "xds",
         ],
     ),
     // Only for development; nothing may depend on them but tests.
