@@ -12,6 +12,15 @@ struct Block {
     bits: [u64; 4],
 }
 
+impl Block {
+    fn len(&self) -> usize {
+        self.bits
+            .iter()
+            .map(|word| word.count_ones() as usize)
+            .sum()
+    }
+}
+
 /// An ordered set of `u32`, stored as sorted blocks of 256 bits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdSet {
@@ -68,6 +77,30 @@ impl IdSet {
             }
         }
         true
+    }
+
+    /// Adds all members of another set.
+    pub fn union(&mut self, other: &Self) {
+        if self.blocks.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        for block in &other.blocks {
+            match self
+                .blocks
+                .binary_search_by_key(&block.key, |held| held.key)
+            {
+                Err(at) => self.blocks.insert(at, block.clone()),
+                Ok(at) => {
+                    if let Some(held) = self.blocks.get_mut(at) {
+                        for (word, more) in held.bits.iter_mut().zip(block.bits) {
+                            *word |= more;
+                        }
+                    }
+                }
+            }
+        }
+        self.len = self.blocks.iter().map(Block::len).sum();
     }
 
     /// Whether `id` is a member.
@@ -140,6 +173,18 @@ mod tests {
     use super::IdSet;
 
     proptest! {
+        #[test]
+        fn a_union_has_the_members_of_both(
+            one in prop::collection::btree_set(0u32..2000, 0..100),
+            two in prop::collection::btree_set(0u32..2000, 0..100),
+        ) {
+            let mut set: IdSet = one.iter().copied().collect();
+            set.union(&two.iter().copied().collect());
+            let both: BTreeSet<u32> = one.union(&two).copied().collect();
+            prop_assert_eq!(set.len(), both.len());
+            prop_assert!(set.iter().eq(both));
+        }
+
         #[test]
         fn behaves_like_a_sorted_set(steps in prop::collection::vec((any::<bool>(), 0u32..2000), 0..400)) {
             let mut model = BTreeSet::new();

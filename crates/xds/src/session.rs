@@ -246,6 +246,28 @@ impl Session {
         &self.watches.get(ty).status
     }
 
+    /// Whether there may be something to say.
+    pub fn has_news(&self) -> bool {
+        let waits = |watch: &Watch| {
+            let Watch {
+                dirty,
+                unknown,
+                gone,
+                owed,
+                ..
+            } = watch;
+            !dirty.is_empty() || !unknown.is_empty() || !gone.is_empty() || *owed
+        };
+        self.watches.iter().any(|(_, watch)| waits(watch)) || !self.closing.is_empty()
+    }
+
+    /// Whether the client has answered everything.
+    pub fn is_answered(&self) -> bool {
+        self.watches
+            .iter()
+            .all(|(_, watch)| watch.flights.is_empty())
+    }
+
     /// How many bytes of names wait to be sent: the only part of the unsent that is more than a
     /// bit for each resource.
     pub fn backlog(&self) -> usize {

@@ -128,19 +128,18 @@ impl Snapshot {
         self.slots.iter().map(|(id, resource)| (*id, resource))
     }
 
-    /// What a stream sees change when its client moves from some audiences to others.
-    pub fn moved(&self, from: &[AudienceId], to: &[AudienceId]) -> Vec<CatalogChange> {
+    /// What a stream that was served from `old` sees change when its client moves from some
+    /// audiences to others, as they are here. What changes inside an audience in which it stays
+    /// is not part of it.
+    pub fn moved(&self, old: &Self, from: &[AudienceId], to: &[AudienceId]) -> Vec<CatalogChange> {
         let left: Vec<_> = from.iter().filter(|id| !to.contains(id)).collect();
         let joined: Vec<_> = to.iter().filter(|id| !from.contains(id)).collect();
         let mut changes: BTreeMap<(ResourceType, Arc<str>), CatalogChange> = BTreeMap::new();
         let empty = Catalog::default();
         for at in 0..left.len().max(joined.len()) {
-            let pick = |ids: &[&AudienceId]| ids.get(at).and_then(|id| self.catalog(**id));
-            let (old, new) = (
-                pick(&left).unwrap_or(&empty),
-                pick(&joined).unwrap_or(&empty),
-            );
-            for change in self.between(old, new) {
+            let before = left.get(at).and_then(|id| old.catalog(**id));
+            let after = joined.get(at).and_then(|id| self.catalog(**id));
+            for change in old.between(before.unwrap_or(&empty), after.unwrap_or(&empty)) {
                 let key = (change.ty, Arc::clone(&change.name));
                 match changes.get_mut(&key) {
                     Some(known) => {
@@ -157,6 +156,7 @@ impl Snapshot {
         changes.into_values().collect()
     }
 
+    /// The difference of a catalog of this snapshot to one of any other.
     fn between<'a>(
         &'a self,
         old: &'a Catalog,

@@ -67,7 +67,7 @@ impl Closing {
         self.names.get_mut(ty).remove(name)
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.names.iter().all(|(_, names)| names.is_empty())
     }
 }
@@ -136,7 +136,10 @@ impl Session {
                 return false;
             };
             let late = now >= *deadline;
-            let answered = cluster.eds.as_ref().is_none_or(|eds| self.is_answered(eds));
+            let answered = cluster
+                .eds
+                .as_ref()
+                .is_none_or(|eds| self.has_endpoints_answer(eds));
             if late && !answered {
                 let cluster = Arc::clone(&cluster.name);
                 self.events.push(Event::Note(Note::Unwarmed { cluster }));
@@ -146,7 +149,7 @@ impl Session {
         self.awaiting = awaiting;
     }
 
-    fn is_answered(&self, eds: &str) -> bool {
+    fn has_endpoints_answer(&self, eds: &str) -> bool {
         match self.resolve(ResourceType::Endpoints, eds) {
             Some(id) => self.sent.contains(id.0),
             None => {

@@ -34,11 +34,13 @@ impl Session {
         }
     }
 
-    /// Moves the client to other audiences.
-    pub fn assign(&mut self, audiences: Arc<[AudienceId]>) {
+    /// Moves the client to other audiences, as they are in this snapshot. The publication that
+    /// made the snapshot has to follow, if it is new.
+    pub fn assign(&mut self, audiences: Arc<[AudienceId]>, snapshot: &Arc<Snapshot>) {
         let from = std::mem::replace(&mut self.audiences, audiences);
-        let snapshot = Arc::clone(&self.snapshot);
-        for change in snapshot.moved(&from, &self.audiences) {
+        let old = Arc::clone(&self.snapshot);
+        self.advance(snapshot);
+        for change in self.snapshot.moved(&old, &from, &self.audiences) {
             self.renamed(&change);
         }
     }
@@ -126,7 +128,13 @@ impl Session {
             predecessor,
         } = change;
         let held = self.sent.contains(old.0);
-        let clean = held && !self.watches.get(*ty).dirty.contains(old.0);
+        let dirty = self.watches.get(*ty).dirty.contains(old.0);
+        if !held && !dirty && !self.subscribed.contains(old.0) && self.memory.refused(old).is_none()
+        {
+            // The slot before was never this client's.
+            return self.appeared(*ty, name, new);
+        }
+        let clean = held && !dirty;
         for set in [
             &mut self.sent,
             &mut self.unaccepted,

@@ -284,9 +284,9 @@ fn moving_to_other_audiences_sends_the_difference() {
     let one = layer(&mut world, &[("in", "1"), ("x", "1"), ("same", "1")]);
     let two = layer(&mut world, &[("in", "2"), ("y", "1"), ("same", "1")]);
     world.publish();
-    world.session.assign(Arc::new([shared, one]));
+    world.assign(Arc::new([shared, one]));
     world.lines();
-    world.session.assign(Arc::new([two, shared]));
+    world.assign(Arc::new([two, shared]));
     assert_eq!(world.lines(), ["lds in=2 y=1 -x"]);
     let id = world
         .slots
@@ -300,6 +300,22 @@ fn moving_to_other_audiences_sends_the_difference() {
         [""; 0],
         "a name that changes its layer is no news"
     );
+}
+
+#[test]
+fn an_audience_that_is_rebuilt_with_equal_content_is_no_news() {
+    let mut world = shop();
+    world.lines();
+    let old = world.audience();
+    let new = world.builder.open_audience();
+    let snapshot = world.builder.snapshot().clone();
+    for (_, resource) in snapshot.resources() {
+        let id = world.builder.insert(resource.as_ref().clone());
+        world.builder.list(new, id);
+    }
+    world.builder.close_audience(old);
+    world.assign(Arc::new([new]));
+    assert_eq!(world.lines(), [""; 0]);
 }
 
 #[test]

@@ -35,6 +35,8 @@ enum Step {
     Reconnect,
     /// Moves the client to the first layer and another one.
     Assign(usize),
+    /// Replaces a layer by a new audience with new slots of the same content.
+    Rebuild(usize),
     Pass,
 }
 
@@ -58,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Hear),
         1 => Just(Step::Reconnect),
         1 => (1..LAYERS).prop_map(Step::Assign),
+        1 => (0..LAYERS).prop_map(Step::Rebuild),
         1 => Just(Step::Pass),
     ]
 }
@@ -158,12 +161,42 @@ impl Play {
                 world.reconnect();
             }
             Step::Assign(layer) => {
-                world
-                    .session
-                    .assign(Arc::new([self.layers[0], self.layers[layer]]));
+                world.assign(Arc::new([self.layers[0], self.layers[layer]]));
             }
+            Step::Rebuild(layer) => self.rebuild(layer),
             Step::Pass => world.pass(Duration::from_secs(2)),
         }
+    }
+
+    fn rebuild(&mut self, layer: usize) {
+        let world = &mut self.world;
+        let old = self.layers[layer];
+        let new = world.builder.open_audience();
+        let slots: Vec<_> = world
+            .slots
+            .keys()
+            .filter(|(at, _, _)| *at == old)
+            .cloned()
+            .collect();
+        for (at, ty, name) in slots {
+            let id = world.slots.remove(&(at, ty, name.clone())).expect("a slot");
+            let copy = world
+                .builder
+                .snapshot()
+                .resource(id)
+                .expect("a resource")
+                .as_ref()
+                .clone();
+            let id = world.builder.insert(copy);
+            world.builder.list(new, id);
+            world.slots.insert((new, ty, name), id);
+        }
+        world.builder.close_audience(old);
+        self.layers[layer] = new;
+        let held = world.session.audiences().iter();
+        let audiences: Arc<[AudienceId]> =
+            held.map(|id| if *id == old { new } else { *id }).collect();
+        world.assign(audiences);
     }
 
     /// Lets everything come to rest and compares.

@@ -115,8 +115,8 @@ fn a_cluster_stays_as_long_as_a_fallback_refers_to_it() {
 /// A pod with a stream of its own in somebody else's world.
 fn stranger(world: &World, name: &str) -> (Session, Client) {
     let snapshot = Arc::new(world.builder.snapshot().clone());
-    let mut session = Session::new(Variant::Delta, Arc::from(name), snapshot);
-    session.assign(Arc::clone(world.session.audiences()));
+    let mut session = Session::new(Variant::Delta, Arc::from(name), Arc::clone(&snapshot));
+    session.assign(Arc::clone(world.session.audiences()), &snapshot);
     let mut client = Client::new(Variant::Delta, &[]);
     client.connect();
     for request in std::mem::take(&mut client.outbox) {

@@ -56,8 +56,8 @@ impl World {
         let mut builder = SnapshotBuilder::new();
         let audience = builder.open_audience();
         let snapshot = builder.publish().snapshot;
-        let mut session = Session::new(variant, Arc::from("pod"), snapshot);
-        session.assign(Arc::new([audience]));
+        let mut session = Session::new(variant, Arc::from("pod"), Arc::clone(&snapshot));
+        session.assign(Arc::new([audience]), &snapshot);
         Self {
             builder,
             slots: BTreeMap::new(),
@@ -177,10 +177,18 @@ impl World {
     pub fn reconnect(&mut self) {
         let snapshot = Arc::new(self.builder.snapshot().clone());
         let audiences = Arc::clone(self.session.audiences());
-        self.session = Session::new(self.client.variant, Arc::from("pod"), snapshot);
-        self.session.assign(audiences);
+        self.session = Session::new(self.client.variant, Arc::from("pod"), Arc::clone(&snapshot));
+        self.session.assign(audiences, &snapshot);
         self.transit.clear();
         self.client.connect();
+    }
+
+    /// Moves the client, by the next publication.
+    pub fn assign(&mut self, audiences: Arc<[AudienceId]>) {
+        let publication = self.builder.publish();
+        self.session.assign(audiences, &publication.snapshot);
+        self.session.publish(&publication);
+        self.note();
     }
 
     pub fn pass(&mut self, time: Duration) {
