@@ -17,7 +17,7 @@ mod websocket;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
@@ -54,6 +54,8 @@ pub enum Kind {
     Tcp,
     /// TCP: the server says `instance NAME` and a line break first, then as [`Kind::Tcp`].
     Banner,
+    /// As [`Kind::Http`] for a client whose first byte is a capital letter, as [`Kind::Tcp`] for others.
+    Mixed,
 }
 
 /// A running instance. Dropping it closes its ports and connections.
@@ -81,7 +83,19 @@ impl Echo {
     /// # Errors
     /// When the address can't be listened on.
     pub async fn listen(&mut self, kind: Kind, address: SocketAddr) -> io::Result<SocketAddr> {
-        let listener = TcpListener::bind(address).await?;
+        self.accept(kind, TcpListener::bind(address).await?)
+    }
+
+    /// Serves a port that is listened on already, perhaps in another network namespace. Returns its address.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn serve(&mut self, kind: Kind, listener: std::net::TcpListener) -> io::Result<SocketAddr> {
+        listener.set_nonblocking(true)?;
+        self.accept(kind, TcpListener::from_std(listener)?)
+    }
+
+    fn accept(&mut self, kind: Kind, listener: TcpListener) -> io::Result<SocketAddr> {
         let chosen = listener.local_addr()?;
         let instance = Arc::clone(&self.instance);
         self.listeners
@@ -169,6 +183,15 @@ struct OpenConnection {
     instance: Arc<Instance>,
     /// Counted from 1.
     number: u64,
+}
+
+/// A connection as requests on it tell of it.
+#[derive(Clone, Copy, Debug)]
+struct Connection {
+    /// Counted from 1.
+    number: u64,
+    /// Who has opened it.
+    client: IpAddr,
 }
 
 impl OpenConnection {

@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ferromesh_chassis::leash;
@@ -49,6 +50,8 @@ impl Namespace {
     /// When this isn't root, or the kernel or `ip` doesn't let us.
     pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        static SWEEP: Once = Once::new();
+        SWEEP.call_once(sweep);
         let name = format!(
             "ferromesh-{}-{}",
             std::process::id(),
@@ -94,6 +97,83 @@ impl Namespace {
                 &via.to_string(),
             ]);
         }
+    }
+
+    /// Its name, as `ip netns` knows it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A namespace that is nothing but a switch, to which others are [attached](Self::attach).
+    ///
+    /// # Panics
+    /// When the kernel or `ip` doesn't let us.
+    pub fn switch() -> Self {
+        let switch = Self::new();
+        switch.ip(&["link", "add", "switch", "type", "bridge"]);
+        switch.ip(&["link", "set", "switch", "up"]);
+        switch
+    }
+
+    /// Connects this namespace to a switch. It gets these addresses, in networks of 24 or 64 bits, and its way out through
+    /// a neighbour of the same network for each family.
+    ///
+    /// # Panics
+    /// When the kernel or `ip` doesn't let us.
+    pub fn attach(&self, switch: &Self, addresses: &[(IpAddr, IpAddr)]) {
+        // The name of an interface has 15 letters at most.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let port = format!("port{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        self.ip(&[
+            "link",
+            "add",
+            "eth0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            &port,
+            "netns",
+            &switch.name,
+        ]);
+        switch.ip(&["link", "set", &port, "master", "switch", "up"]);
+        self.ip(&["link", "set", "eth0", "up"]);
+        for (address, way_out) in addresses {
+            let (network, family) = match address {
+                IpAddr::V4(_) => (format!("{address}/24"), "-4"),
+                IpAddr::V6(_) => (format!("{address}/64"), "-6"),
+            };
+            // Without the check for duplicates, which takes seconds under IPv6.
+            let check: &[&str] = if address.is_ipv6() { &["nodad"] } else { &[] };
+            self.ip(&[&["address", "add", &network, "dev", "eth0"], check].concat());
+            if way_out != address {
+                self.ip(&[
+                    family,
+                    "route",
+                    "add",
+                    "default",
+                    "via",
+                    &way_out.to_string(),
+                ]);
+            }
+        }
+    }
+
+    /// Runs `ip` in here.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn ip(&self, arguments: &[&str]) {
+        ip(&[&["-n", self.name.as_str()], arguments].concat());
+    }
+
+    /// Listens in here. The socket stays in here, whoever accepts its connections, and they do too.
+    ///
+    /// # Panics
+    /// When the port is taken.
+    pub fn listen(&self, address: SocketAddr) -> TcpListener {
+        self.run(async || TcpListener::bind(address))
+            .unwrap_or_else(|error| panic!("cannot listen on {address} in {}: {error}", self.name))
     }
 
     /// Loads rules of nftables.
@@ -175,6 +255,23 @@ impl Drop for Namespace {
         let _ = Command::new("ip")
             .args(["netns", "delete", &self.name])
             .status();
+    }
+}
+
+/// Removes what test processes left behind that were killed.
+fn sweep() {
+    let entries = std::fs::read_dir("/run/netns")
+        .into_iter()
+        .flatten()
+        .flatten();
+    for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
+        let owner = name
+            .strip_prefix("ferromesh-")
+            .and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
+            // Another process may have been faster.
+            let _ = Command::new("ip").args(["netns", "delete", &name]).output();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Accepting connections of every kind.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::{Instance, Kind, OpenConnection, http, tcp};
+use super::{Connection, Instance, Kind, OpenConnection, http, tcp};
 
 /// Accepts until it is aborted, which closes all of its connections too.
 pub(super) async fn accept(listener: TcpListener, kind: Kind, instance: Arc<Instance>) {
@@ -20,8 +21,8 @@ pub(super) async fn accept(listener: TcpListener, kind: Kind, instance: Arc<Inst
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(serve(stream, kind, Arc::clone(&instance)));
+            Ok((stream, client)) => {
+                connections.spawn(serve(stream, client.ip(), kind, Arc::clone(&instance)));
             }
             // Out of file descriptors, most likely: others will be closed.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -29,16 +30,23 @@ pub(super) async fn accept(listener: TcpListener, kind: Kind, instance: Arc<Inst
     }
 }
 
-async fn serve(stream: TcpStream, kind: Kind, instance: Arc<Instance>) {
+async fn serve(stream: TcpStream, client: IpAddr, kind: Kind, instance: Arc<Instance>) {
     let open = OpenConnection::count(&instance);
     let _ = stream.set_nodelay(true);
+    let kind = match kind {
+        Kind::Mixed => mixed(&stream).await,
+        Kind::Http | Kind::Tcp | Kind::Banner => kind,
+    };
     match kind {
         Kind::Tcp => tcp::serve(stream, None).await,
         Kind::Banner => tcp::serve(stream, Some(&instance.name)).await,
-        Kind::Http => {
-            let number = open.number;
+        Kind::Http | Kind::Mixed => {
+            let connection = Connection {
+                number: open.number,
+                client,
+            };
             let service =
-                service_fn(move |request| http::answer(request, Arc::clone(&instance), number));
+                service_fn(move |request| http::answer(request, Arc::clone(&instance), connection));
             // A fault that was ordered ends the connection by an error, as does a client that breaks off.
             let _ = auto::Builder::new(TokioExecutor::new())
                 .serve_connection_with_upgrades(TokioIo::new(stream), service)
@@ -46,4 +54,13 @@ async fn serve(stream: TcpStream, kind: Kind, instance: Arc<Instance>) {
         }
     }
     drop(open);
+}
+
+/// What a client speaks, by its first byte.
+async fn mixed(stream: &TcpStream) -> Kind {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(1) if first.iter().all(u8::is_ascii_uppercase) => Kind::Http,
+        _ => Kind::Tcp,
+    }
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::drip::Drip;
 use super::order::{Failing, Order};
-use super::{ActiveRequest, Instance, control, grpc, websocket};
+use super::{ActiveRequest, Connection, Instance, control, grpc, websocket};
 
 type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 
@@ -30,11 +30,11 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-/// Answers one request; `connection` is the number of its connection.
+/// Answers one request of a connection.
 pub(super) async fn answer(
     request: Request<Incoming>,
     instance: Arc<Instance>,
-    connection: u64,
+    connection: Connection,
 ) -> Result<Answer, Broken> {
     if request.uri().path().starts_with(control::PREFIX) {
         let (status, value) = control::answer(&instance, request.method(), request.uri());
@@ -113,7 +113,7 @@ fn whole(status: StatusCode, body: Bytes) -> Answer {
 async fn describe(
     request: Request<Incoming>,
     instance: &str,
-    connection: u64,
+    connection: Connection,
     attempt: u64,
 ) -> Result<Value, Broken> {
     let (parts, body) = request.into_parts();
@@ -150,7 +150,8 @@ async fn describe(
         "protocol": format!("{:?}", parts.version),
         "headers": headers,
         "bodyLength": body.len(),
-        "connection": connection,
+        "connection": connection.number,
+        "client": connection.client.to_string(),
         "attempt": attempt,
     }))
 }
