@@ -17,6 +17,7 @@ use ferromesh_mesh::unit::Unit;
 use ferromesh_mesh::view::View;
 
 use crate::audience::{Audience, AudienceKey};
+use crate::diagnose::{self, Facing};
 use crate::edit::{AudienceId, Edit, ProxyId, ViewId};
 use crate::index::{Dirty, Index};
 use crate::link::facts::Facts;
@@ -134,8 +135,20 @@ impl Compiler {
     /// Faults between objects, sorted. Computed when asked for, from all declarations: it costs
     /// nothing to have them, and needs no proxy.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
-        let mut list = crate::diagnose::declarations(&self.index);
-        self.diagnose_proxies(&mut list);
+        let mut list = diagnose::declarations(&self.index);
+        for open in self.proxies.values() {
+            if let Some(linked) = &open.linked
+                && let Some(state) = self.scopes.get(&linked.scope)
+            {
+                let facing = Facing {
+                    proxy: &open.proxy,
+                    linked,
+                    facet: audiences::facet(&open.proxy, linked),
+                    state,
+                };
+                diagnose::proxy(&facing, &mut list);
+            }
+        }
         list.sort();
         list.dedup();
         list

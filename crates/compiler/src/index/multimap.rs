@@ -37,6 +37,11 @@ impl<K: Eq + Hash, O: Ord, V> Multimap<K, O, V> {
         }
     }
 
+    /// All keys, in no order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.by_key.keys()
+    }
+
     /// The entries of a key, in order.
     pub(crate) fn get<'m>(
         &'m self,

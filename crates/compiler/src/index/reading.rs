@@ -53,6 +53,12 @@ impl<'a> Reading<'a> {
         self.index.services.get(host)
     }
 
+    /// The names of all services, in no order. For remarks to people only: nothing that reads all
+    /// names could be kept up to date cheaply, so this is no question.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = Hostname> + use<'a> {
+        self.index.services.keys().cloned()
+    }
+
     pub(crate) fn routes(
         &mut self,
         host: &Hostname,

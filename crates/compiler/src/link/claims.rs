@@ -250,13 +250,17 @@ impl Claims {
         losers
     }
 
-    fn only(&self) -> Option<Origin> {
-        let mut all = self
-            .http
+    /// All claims.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Claim> {
+        self.http
             .values()
             .chain(self.detect.values())
             .chain(self.tcp.values())
-            .chain(self.ranges.values());
+            .chain(self.ranges.values())
+    }
+
+    fn only(&self) -> Option<Origin> {
+        let mut all = self.all();
         let first = all.next()?;
         all.next().is_none().then(|| first.origin.clone())
     }

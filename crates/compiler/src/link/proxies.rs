@@ -17,6 +17,8 @@ use crate::proxy::Proxy;
 pub(crate) struct LinkedProxy {
     /// Its outlook.
     pub(crate) scope: ScopeKey,
+    /// Whether its workload is known.
+    pub(crate) is_known: bool,
     /// What its workload is; nothing if that is unknown.
     pub(crate) attributes: Attributes,
     /// Which address families its workload has.
@@ -72,6 +74,7 @@ impl LinkedProxy {
                 namespace: proxy.workload.namespace.clone(),
                 sidecar: sidecar.map(|(id, _)| id),
             },
+            is_known: workload.is_some(),
             attributes,
             families,
             inbound,

@@ -1,0 +1,99 @@
+//! What is wrong where a proxy is.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use ferromesh_mesh::diagnostic::{Diagnostic, Severity};
+
+use super::{ports, warn};
+use crate::audience::Facet;
+use crate::link::claims::{Capture, Place};
+use crate::link::proxies::LinkedProxy;
+use crate::proxy::{Interception, Proxy};
+use crate::scopes::ScopeState;
+
+/// A proxy, what it is, and what it faces.
+#[derive(Debug)]
+pub(crate) struct Facing<'c> {
+    /// Who asked.
+    pub(crate) proxy: &'c Proxy,
+    /// What it is.
+    pub(crate) linked: &'c LinkedProxy,
+    /// Its outbound listeners.
+    pub(crate) facet: Facet,
+    /// What its scope has.
+    pub(crate) state: &'c ScopeState,
+}
+
+/// Checks a proxy.
+pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
+    let Facing {
+        proxy,
+        linked,
+        facet,
+        state,
+    } = facing;
+    let name = format!("{}.{}", proxy.workload.name, proxy.workload.namespace);
+    if !linked.is_known {
+        list.push(Diagnostic {
+            severity: Severity::Warning,
+            code: "unknown-workload",
+            object: None,
+            path: "".into(),
+            message: format!(
+                "proxy {name}: there is no such Pod or WorkloadEntry, so that nothing is served inbound"
+            ),
+            hint: None,
+        });
+    }
+    let (
+        Interception::None(bound),
+        Facet::Bound {
+            http_proxy_port,
+            taken,
+            ..
+        },
+    ) = (&proxy.interception, facet)
+    else {
+        return;
+    };
+    if bound.http_proxy_port != *http_proxy_port
+        && let Some(port) = bound.http_proxy_port
+    {
+        list.push(Diagnostic {
+            severity: Severity::Warning,
+            code: "port-taken",
+            object: None,
+            path: "".into(),
+            message: format!(
+                "proxy {name}: the HTTP proxy port {port} is taken by an inbound port"
+            ),
+            hint: None,
+        });
+    }
+    let reserved: BTreeSet<SocketAddr> = taken
+        .iter()
+        .chain(http_proxy_port)
+        .map(|port| SocketAddr::new(bound.outbound, *port))
+        .collect();
+    for (slot, claims) in state.claims() {
+        if slot.capture != Capture::Bound {
+            continue;
+        }
+        ports::conflicts(slot, claims, list);
+        let address = match slot.place {
+            Place::Socket(Some(address)) => address,
+            Place::Socket(None) | Place::Anywhere | Place::Address(_) => bound.outbound,
+        };
+        if reserved.contains(&SocketAddr::new(address, slot.port)) {
+            for claim in claims.all() {
+                let message = format!(
+                    "port {} of {} is not bound for proxy {name}: the proxy or its app has that port",
+                    slot.port,
+                    claim.host()
+                );
+                list.push(warn(&claim.origin, "port-taken", message));
+            }
+        }
+    }
+}
