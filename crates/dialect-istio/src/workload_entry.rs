@@ -152,6 +152,10 @@ pub(crate) fn lower_instance(
     bounds::at_most_bytes(2048, locality, &at.field("locality"), remarks);
     let account = at.field("serviceAccount");
     bounds::at_most_bytes(253, service_account, &account, remarks);
+    // An entry without an address has been told of its network already.
+    if !entry.address.is_empty() {
+        warn_of_identity(network, service_account, at, remarks);
+    }
     let mut labels = selector::lower_labels(labels, &at.field("labels"), remarks);
     labels.extend(
         own_labels
@@ -172,6 +176,15 @@ pub(crate) fn lower_instance(
         ports: lower_ports(ports, &at.field("ports"), remarks),
         weight: (*weight).clamp(1, HEAVIEST),
         labels: Arc::new(labels),
+    }
+}
+
+/// Who an instance is matters for mutual TLS, where it is for gateways; neither is served yet.
+fn warn_of_identity(network: &str, account: &str, at: &Path<'_>, remarks: &mut Remarks) {
+    for (field, value) in [("network", network), ("serviceAccount", account)] {
+        if !value.is_empty() {
+            effect::not_yet(&at.field(field), remarks);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use ferromesh_mesh::name::{Hostname, Locality};
 use ferromesh_mesh::path::Path;
 
 use crate::workload_entry::{self, Address, Instance};
-use crate::{bounds, effect, faults};
+use crate::{bounds, faults};
 
 /// The instances that an entry declares itself.
 pub(super) enum Instances {
@@ -92,7 +92,6 @@ pub(super) fn lower_all(
         match entry.resolution {
             istio::Resolution::Static => endpoints.push(declare(address, instance)),
             istio::Resolution::Dns | istio::Resolution::DnsRoundRobin => {
-                warn_of_identity(&endpoint, &at, remarks);
                 targets.push(name(address, instance));
             }
             istio::Resolution::None | istio::Resolution::DynamicDns => {}
@@ -152,18 +151,6 @@ fn name(address: Arc<str>, instance: Instance) -> DnsTarget {
         labels: Arc::unwrap_or_clone(labels),
         locality,
         weight,
-    }
-}
-
-/// Names to resolve have neither network nor identity yet.
-fn warn_of_identity(endpoint: &istio::WorkloadEntry, at: &Path<'_>, remarks: &mut Remarks) {
-    for (field, value) in [
-        ("network", &endpoint.network),
-        ("serviceAccount", &endpoint.service_account),
-    ] {
-        if !value.is_empty() {
-            effect::not_yet(&at.field(field), remarks);
-        }
     }
 }
 

@@ -158,7 +158,10 @@ fn static_instances() {
             "address: \"2001:db8::1\"",
             "locality: Locality { region: \"r\", zone: \"z\", subzone: \"\" }, network: \"n2\", service_account: \"\", weight: 1",
         ],
-        &[],
+        &[
+            "warning no-effect-yet spec.endpoints[0].network",
+            "warning no-effect-yet spec.endpoints[0].serviceAccount",
+        ],
     );
 }
 

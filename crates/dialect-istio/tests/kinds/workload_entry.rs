@@ -12,7 +12,10 @@ fn a_workload() {
         &[
             "Workload { name: WorkloadName { namespace: \"shop\", name: \"x\" }, kind: Entry, addresses: [\"10.0.0.1\"], labels: {\"app\": \"own\", \"version\": \"v1\"}, service_account: \"sa\", node: None, locality: Some(Locality { region: \"r\", zone: \"z\", subzone: \"s/x\" }), network: \"net\", ports: {\"http\": 8080}, weight: 9",
         ],
-        &[],
+        &[
+            "warning no-effect-yet spec.network",
+            "warning no-effect-yet spec.serviceAccount",
+        ],
     );
     check(
         "{address: vm.example.com, weight: 0}",
@@ -79,6 +82,8 @@ fn unsound_ones() {
             "error out-of-range spec.network",
             "error out-of-range spec.locality",
             "error out-of-range spec.serviceAccount",
+            "warning no-effect-yet spec.network",
+            "warning no-effect-yet spec.serviceAccount",
         ],
     );
 }
