@@ -46,10 +46,14 @@ spec:
 ";
 
 /// Leaves whose effect no proxy's configuration can show, with the reason.
-const NOT_SHOWN: [(&str, &str); 1] = [(
-    "ServiceEntry location",
-    "tells whom mutual TLS is spoken with; all is plaintext before there is any",
-)];
+const NOT_SHOWN: [(&str, &str); 3] = [
+    (
+        "ServiceEntry location",
+        "tells whom mutual TLS is spoken with; all is plaintext before there is any",
+    ),
+    ("Sidecar egress[].port.name", "Istio demands it and does nothing with it"),
+    ("Sidecar ingress[].port.name", "Istio demands it and does nothing with it"),
+];
 
 fn documents(text: &str) -> Vec<Value> {
     let read = yaml::read(text);

@@ -10,9 +10,10 @@ use ferromesh_mesh::decl::sidecar::{AppEndpoint, IngressListener, ListenerPort};
 use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::protocol::Protocol;
+use serde_json::Value;
 
 use super::{lower_capture, lower_pool, server_tls};
-use crate::{faults, host, port, protocol, workload_entry};
+use crate::{effect, faults, host, port, protocol, workload_entry};
 
 /// The sound listeners.
 pub(super) fn lower_all(
@@ -72,15 +73,8 @@ fn lower(
     let pool_field = at.field("connectionPool");
     let pool = lower_pool(connection_pool.as_ref(), &pool_field, remarks);
     let port = lowered?;
-    let has_http = connection_pool
-        .as_ref()
-        .is_some_and(|pool| pool.value().get("http").is_some_and(|http| !http.is_null()));
-    if has_http && !port.protocol.is_http() {
-        remarks.warning(
-            &pool_field.field("http"),
-            "no-effect",
-            "has no effect: the port's protocol is not HTTP",
-        );
+    if let Some(pool) = connection_pool {
+        warn_of_http(pool.value(), port.protocol.is_http(), &pool_field, remarks);
     }
     Some(IngressListener {
         port,
@@ -90,6 +84,24 @@ fn lower(
         pool,
         origin: remarks.origin(at),
     })
+}
+
+/// What a pool says of HTTP and what does nothing on a port of its own.
+fn warn_of_http(pool: &Value, is_http: bool, at: &Path<'_>, remarks: &mut Remarks) {
+    let Some(http) = pool.get("http").filter(|http| !http.is_null()) else {
+        return;
+    };
+    let at = at.field("http");
+    if !is_http {
+        effect::none(&at, "the port's protocol is not HTTP", remarks);
+        return;
+    }
+    for field in ["h2UpgradePolicy", "useClientProtocol"] {
+        if http.get(field).is_some_and(|value| !value.is_null()) {
+            let reason = "the application is always spoken to as the client speaks";
+            effect::none(&at.field(field), reason, remarks);
+        }
+    }
 }
 
 /// A port with a number; `None` if it is unsound.
