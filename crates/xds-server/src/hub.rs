@@ -1,0 +1,401 @@
+//! What the compile loop and the streams share.
+//!
+//! One lock, held for lookups only and never across an `await`: the newest snapshot, the streams
+//! with what they hold, and the mailbox of each.
+
+mod interest;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use ferromesh_compiler::Proxy;
+use ferromesh_xds::{
+    AudienceId, Interest as Names, PerType, Publication, ResourceType, Scope, Snapshot, Status,
+    Variant,
+};
+use tokio::sync::mpsc;
+
+use crate::counters::{Counters, Counts, add};
+use crate::node::Client;
+use interest::Interest;
+
+/// Called with the time from a change until a client has accepted all that came of it.
+pub type Converged = Box<dyn Fn(Duration) + Send + Sync>;
+
+/// A stream, as long as it is open. The number is used again, the birth is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    number: u32,
+    birth: u64,
+}
+
+/// What arrives in the mailbox of a stream.
+#[derive(Clone, Debug)]
+pub(crate) enum Delivery {
+    /// Something that it holds may have changed.
+    Publication(Arc<Dispatch>),
+    /// Its client belongs to these audiences from now on.
+    Assign(Arc<[AudienceId]>, Arc<Dispatch>),
+}
+
+/// A publication on its way.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    pub(crate) publication: Publication,
+    /// When the change was noticed.
+    pub(crate) since: Instant,
+}
+
+/// What is told about a stream.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) client: Client,
+    pub(crate) proxy: Proxy,
+    pub(crate) variant: Variant,
+    pub(crate) peer: SocketAddr,
+    pub(crate) connected: SystemTime,
+    pub(crate) status: Mutex<PerType<Status>>,
+}
+
+/// A stream, for people and their tools.
+#[derive(Clone, Debug)]
+pub struct StreamState {
+    /// The client.
+    pub client: Client,
+    /// What the client was reduced to.
+    pub proxy: Proxy,
+    /// The variant of the protocol.
+    pub variant: Variant,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// Since when.
+    pub connected: SystemTime,
+    /// The audiences of the client; `None` before the first compilation.
+    pub audiences: Option<Arc<[AudienceId]>>,
+    /// Progress by type.
+    pub status: PerType<Status>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: StreamId,
+    record: Arc<Record>,
+    mailbox: mpsc::UnboundedSender<Delivery>,
+    audiences: Option<Arc<[AudienceId]>>,
+    scopes: PerType<Option<Scope>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    latest: Arc<Dispatch>,
+    streams: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    births: u64,
+    interest: Interest,
+}
+
+/// See the [module](self).
+pub struct Hub {
+    shared: Mutex<Shared>,
+    /// Counters of all streams.
+    pub counters: Counters,
+    converged: Converged,
+    ready: AtomicBool,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            shared,
+            counters,
+            converged: _,
+            ready,
+        } = self;
+        f.debug_struct("Hub")
+            .field("shared", shared)
+            .field("counters", counters)
+            .field("ready", ready)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    pub(crate) fn new(converged: Converged) -> Self {
+        let publication = Publication {
+            snapshot: Arc::new(Snapshot::default()),
+            changed: Vec::new(),
+            catalogs: Vec::new(),
+            contested: Vec::new(),
+        };
+        let shared = Shared {
+            latest: Arc::new(Dispatch {
+                publication,
+                since: Instant::now(),
+            }),
+            streams: Vec::new(),
+            free: Vec::new(),
+            births: 0,
+            interest: Interest::default(),
+        };
+        let ready = AtomicBool::new(false);
+        Self {
+            shared: Mutex::new(shared),
+            counters: Counters::default(),
+            converged,
+            ready,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Nothing panics while it holds the lock; if something did, the index would still be sound
+        // enough to serve.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest published state.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.lock().latest.publication.snapshot)
+    }
+
+    /// The values of the counters.
+    pub fn counts(&self) -> Counts {
+        self.counters.read()
+    }
+
+    /// How many streams are open.
+    pub fn open_streams(&self) -> usize {
+        let shared = self.lock();
+        shared.streams.len() - shared.free.len()
+    }
+
+    /// All open streams.
+    pub fn streams(&self) -> Vec<StreamState> {
+        let state = |entry: &Entry| {
+            let Record {
+                client,
+                proxy,
+                variant,
+                peer,
+                connected,
+                status,
+            } = entry.record.as_ref();
+            StreamState {
+                client: client.clone(),
+                proxy: proxy.clone(),
+                variant: *variant,
+                peer: *peer,
+                connected: *connected,
+                audiences: entry.audiences.clone(),
+                status: status
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone(),
+            }
+        };
+        self.lock().streams.iter().flatten().map(state).collect()
+    }
+
+    /// Whether something has been published: before that, nobody is served.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn converged(&self, time: Duration) {
+        (self.converged)(time);
+    }
+
+    /// A stream has told who it is. It gets a mailbox.
+    pub(crate) fn join(
+        &self,
+        record: Arc<Record>,
+    ) -> (StreamId, mpsc::UnboundedReceiver<Delivery>) {
+        add(&self.counters.streams, 1);
+        let (mailbox, receiver) = mpsc::unbounded_channel();
+        let mut shared = self.lock();
+        shared.births += 1;
+        let birth = shared.births;
+        let number = match shared.free.pop() {
+            Some(number) => number,
+            None => {
+                shared.streams.push(None);
+                u32::try_from(shared.streams.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        let id = StreamId { number, birth };
+        let entry = Entry {
+            id,
+            record,
+            mailbox,
+            audiences: None,
+            scopes: PerType::default(),
+        };
+        if let Some(slot) = shared.streams.get_mut(number as usize) {
+            *slot = Some(entry);
+        }
+        (id, receiver)
+    }
+
+    /// A stream has ended.
+    pub(crate) fn leave(&self, id: StreamId) {
+        let mut shared = self.lock();
+        let Shared {
+            latest: _,
+            streams,
+            free,
+            births: _,
+            interest,
+        } = &mut *shared;
+        let Some(slot) = streams.get_mut(id.number as usize) else {
+            return;
+        };
+        let Some(entry) = slot.take_if(|entry| entry.id == id) else {
+            return;
+        };
+        free.push(id.number);
+        entry.rescope(
+            interest,
+            entry.audiences.as_deref().unwrap_or_default(),
+            &[],
+        );
+    }
+
+    /// A stream wants more or less of a type. Returns the snapshot from which on it is told.
+    pub(crate) fn rescope(&self, id: StreamId, ty: ResourceType, scope: Scope) -> Arc<Snapshot> {
+        let mut shared = self.lock();
+        let Shared {
+            latest,
+            streams,
+            free: _,
+            births: _,
+            interest,
+        } = &mut *shared;
+        if let Some(entry) = entry_mut(streams, id) {
+            let before = entry
+                .scopes
+                .get_mut(ty)
+                .replace(scope)
+                .unwrap_or(Scope::Nothing);
+            let audiences = entry.audiences.as_deref().unwrap_or_default();
+            interest.rescope(id.number, audiences, ty, (before, scope));
+        }
+        Arc::clone(&latest.publication.snapshot)
+    }
+
+    /// A stream names other slots. Returns the snapshot from which on it is told.
+    pub(crate) fn rename(&self, id: StreamId, names: &Names) -> Arc<Snapshot> {
+        let mut shared = self.lock();
+        let Shared {
+            latest,
+            streams,
+            free: _,
+            births: _,
+            interest,
+        } = &mut *shared;
+        if entry_mut(streams, id).is_some() {
+            interest.unname(id.number, names.dropped.iter().copied());
+            interest.name(id.number, &names.added);
+        }
+        Arc::clone(&latest.publication.snapshot)
+    }
+
+    /// Publishes, moves clients to other audiences, and wakes the streams that are concerned.
+    /// Returns how many those are.
+    pub(crate) fn publish(
+        &self,
+        publication: Publication,
+        assigned: Vec<(StreamId, Arc<[AudienceId]>)>,
+        since: Instant,
+    ) -> usize {
+        let dispatch = Arc::new(Dispatch { publication, since });
+        let mut shared = self.lock();
+        let Shared {
+            latest,
+            streams,
+            free: _,
+            births: _,
+            interest,
+        } = &mut *shared;
+        *latest = Arc::clone(&dispatch);
+        let mut concerned = interest.concerned(&dispatch.publication);
+        let mut woken = 0;
+        for (id, audiences) in assigned {
+            let Some(entry) = entry_mut(streams, id) else {
+                continue;
+            };
+            concerned.remove(id.number);
+            entry.rescope(
+                interest,
+                entry.audiences.as_deref().unwrap_or_default(),
+                &audiences,
+            );
+            entry.audiences = Some(Arc::clone(&audiences));
+            woken += usize::from(
+                entry
+                    .mailbox
+                    .send(Delivery::Assign(audiences, Arc::clone(&dispatch)))
+                    .is_ok(),
+            );
+        }
+        for number in concerned.iter() {
+            let Some(Some(entry)) = streams.get(number as usize) else {
+                continue;
+            };
+            woken += usize::from(
+                entry
+                    .mailbox
+                    .send(Delivery::Publication(Arc::clone(&dispatch)))
+                    .is_ok(),
+            );
+        }
+        drop(shared);
+        self.ready.store(true, Ordering::Release);
+        add(&self.counters.wakes, woken as u64);
+        woken
+    }
+
+    /// Tells a stream the audiences of its client, without a new publication.
+    pub(crate) fn assign(&self, id: StreamId, audiences: Arc<[AudienceId]>) {
+        let mut shared = self.lock();
+        let Shared {
+            latest,
+            streams,
+            free: _,
+            births: _,
+            interest,
+        } = &mut *shared;
+        let Some(entry) = entry_mut(streams, id) else {
+            return;
+        };
+        entry.rescope(
+            interest,
+            entry.audiences.as_deref().unwrap_or_default(),
+            &audiences,
+        );
+        entry.audiences = Some(Arc::clone(&audiences));
+        // The receiver is gone when the stream has just ended.
+        let _ = entry
+            .mailbox
+            .send(Delivery::Assign(audiences, Arc::clone(latest)));
+    }
+}
+
+impl Entry {
+    /// Moves the stream's subscriptions from some audiences to others.
+    fn rescope(&self, interest: &mut Interest, from: &[AudienceId], to: &[AudienceId]) {
+        for (ty, scope) in self.scopes.iter() {
+            let scope = scope.unwrap_or(Scope::Nothing);
+            interest.rescope(self.id.number, from, ty, (scope, Scope::Nothing));
+            interest.rescope(self.id.number, to, ty, (Scope::Nothing, scope));
+        }
+    }
+}
+
+fn entry_mut(streams: &mut [Option<Entry>], id: StreamId) -> Option<&mut Entry> {
+    streams
+        .get_mut(id.number as usize)?
+        .as_mut()
+        .filter(|entry| entry.id == id)
+}

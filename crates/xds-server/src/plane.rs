@@ -1,0 +1,365 @@
+//! The compile loop: one task that owns acceptance, compiler and publisher.
+//!
+//! Whoever reads objects calls [`PlaneHandle::apply`] with batches of changes and is answered
+//! when they are published. Streams connect and disconnect through the same handle. Whatever has
+//! queued up is one batch: one compilation, one publication. Nothing is served before the first
+//! batch has been applied, because an empty answer would take everything from a proxy that has
+//! only lost its stream for a moment.
+
+mod leases;
+mod refusals;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ferromesh_compiler::acceptance::Acceptance;
+use ferromesh_compiler::{Compiler, Proxy};
+use ferromesh_mesh::diagnostic::Diagnostic;
+use ferromesh_mesh::origin::ObjectRef;
+use ferromesh_mesh::unit::Unit;
+use ferromesh_xds::{Refusal, ResourceId, Version};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::hub::{Converged, Hub, StreamId};
+use crate::publish::{Published, Publisher};
+use leases::Leases;
+use refusals::Refusals;
+
+/// How many commands are one batch at most.
+const BATCH: usize = 4096;
+
+/// A change of an object.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// It is new, or has a new version.
+    Replace(Arc<Unit>),
+    /// It is gone.
+    Remove(Arc<ObjectRef>),
+}
+
+/// What became of a batch of changes. Batches that arrive together share the figures of the
+/// compilation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Changes in the batch.
+    pub changes: usize,
+    /// Those of them that took effect; the others were refused, and what was in force stays.
+    pub in_force: usize,
+    /// The number of the publication.
+    pub serial: u64,
+    /// Resources that the publication changed, added or removed, each counted once for every
+    /// audience that got another set of names.
+    pub resources: usize,
+    /// Streams that were told.
+    pub streams: usize,
+    /// Time to compile.
+    pub compile: Duration,
+    /// Time to emit and publish.
+    pub publish: Duration,
+}
+
+type Reading = Box<dyn FnOnce(&Acceptance, &Compiler) + Send>;
+
+enum Command {
+    Apply {
+        changes: Vec<Change>,
+        since: Instant,
+        done: oneshot::Sender<Applied>,
+    },
+    Connect {
+        stream: StreamId,
+        proxy: Proxy,
+    },
+    Disconnect {
+        stream: StreamId,
+    },
+    Refused {
+        client: Arc<str>,
+        refusal: Refusal,
+    },
+    Vouched {
+        id: ResourceId,
+        version: Version,
+    },
+    Diagnostics(oneshot::Sender<Vec<Diagnostic>>),
+    Inspect(Reading),
+}
+
+/// The way to a [`Plane`]. Clones are cheap.
+#[derive(Clone, Debug)]
+pub struct PlaneHandle {
+    commands: mpsc::UnboundedSender<Command>,
+    hub: Arc<Hub>,
+}
+
+impl PlaneHandle {
+    /// Hands over changes that were noticed at `since` and waits until they are published. The
+    /// first batch has to be the whole world, as far as it is known.
+    ///
+    /// `None` if the plane has ended.
+    pub async fn apply(&self, changes: Vec<Change>, since: Instant) -> Option<Applied> {
+        let (done, applied) = oneshot::channel();
+        self.send(Command::Apply {
+            changes,
+            since,
+            done,
+        });
+        applied.await.ok()
+    }
+
+    /// Everything that there is to remark: on objects as they were last read, between objects,
+    /// and what proxies refused. Empty if the plane has ended.
+    pub async fn diagnostics(&self) -> Vec<Diagnostic> {
+        let (done, list) = oneshot::channel();
+        self.send(Command::Diagnostics(done));
+        list.await.unwrap_or_default()
+    }
+
+    /// Reads from what the plane owns; the loop waits as long as that takes. `None` if the plane
+    /// has ended.
+    pub async fn inspect<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Acceptance, &Compiler) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, value) = oneshot::channel();
+        self.send(Command::Inspect(Box::new(move |acceptance, compiler| {
+            // Nobody may be waiting any more.
+            let _ = done.send(read(acceptance, compiler));
+        })));
+        value.await.ok()
+    }
+
+    /// What the plane and the streams share.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    pub(crate) fn connect(&self, stream: StreamId, proxy: Proxy) {
+        self.send(Command::Connect { stream, proxy });
+    }
+
+    pub(crate) fn disconnect(&self, stream: StreamId) {
+        self.send(Command::Disconnect { stream });
+    }
+
+    pub(crate) fn refused(&self, client: &Arc<str>, refusal: Refusal) {
+        self.send(Command::Refused {
+            client: Arc::clone(client),
+            refusal,
+        });
+    }
+
+    pub(crate) fn vouched(&self, id: ResourceId, version: Version) {
+        self.send(Command::Vouched { id, version });
+    }
+
+    fn send(&self, command: Command) {
+        // Without a plane there is nobody who would want to know.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// See the [module](self).
+pub struct Plane {
+    acceptance: Acceptance,
+    compiler: Compiler,
+    publisher: Publisher,
+    hub: Arc<Hub>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    leases: Leases,
+    refusals: Refusals,
+    loaded: bool,
+}
+
+/// What has to be done at the end of a batch.
+#[derive(Default)]
+struct Due {
+    compile: bool,
+    since: Option<Instant>,
+    answers: Vec<(oneshot::Sender<Applied>, usize, usize)>,
+}
+
+impl Plane {
+    /// A loop with nothing in it. `converged` is called with the time from a change until a
+    /// client has accepted all that came of it, once for each client and publication.
+    pub fn new(converged: Converged) -> (Self, PlaneHandle) {
+        let hub = Arc::new(Hub::new(converged));
+        let (sender, commands) = mpsc::unbounded_channel();
+        let plane = Self {
+            acceptance: Acceptance::new(),
+            compiler: Compiler::new(),
+            publisher: Publisher::new(),
+            hub: Arc::clone(&hub),
+            commands,
+            leases: Leases::default(),
+            refusals: Refusals::default(),
+            loaded: false,
+        };
+        (
+            plane,
+            PlaneHandle {
+                commands: sender,
+                hub,
+            },
+        )
+    }
+
+    /// Works until all handles are gone.
+    pub async fn run(mut self) {
+        let mut batch = Vec::new();
+        loop {
+            let expiry = self.leases.next_expiry();
+            let sleep = tokio::time::sleep_until(expiry.unwrap_or_else(Instant::now).into());
+            tokio::select! {
+                count = self.commands.recv_many(&mut batch, BATCH) => if count == 0 { return },
+                () = sleep, if expiry.is_some() => {}
+            }
+            self.step(&mut batch, Instant::now());
+        }
+    }
+
+    fn step(&mut self, batch: &mut Vec<Command>, now: Instant) {
+        let mut due = Due::default();
+        let mut questions = Vec::new();
+        for command in batch.drain(..) {
+            match command {
+                Command::Diagnostics(_) | Command::Inspect(_) => questions.push(command),
+                command => self.take(command, &mut due, now),
+            }
+        }
+        for proxy in self.leases.expire(now) {
+            self.compiler.close(proxy);
+            due.compile = true;
+        }
+        if due.compile && self.loaded {
+            self.publish(due, now);
+        }
+        for question in questions {
+            self.answer(question);
+        }
+    }
+
+    fn take(&mut self, command: Command, due: &mut Due, now: Instant) {
+        match command {
+            Command::Apply {
+                changes,
+                since,
+                done,
+            } => {
+                let count = changes.len();
+                let in_force = changes
+                    .into_iter()
+                    .filter_map(|change| self.change(change))
+                    .count();
+                self.loaded = true;
+                due.compile = true;
+                due.since = Some(due.since.map_or(since, |known| known.min(since)));
+                due.answers.push((done, count, in_force));
+            }
+            Command::Connect { stream, proxy } => match self.leases.join(stream, &proxy) {
+                leases::Joined::Known(audiences) => self.hub.assign(stream, audiences),
+                leases::Joined::Waits => {}
+                leases::Joined::New => {
+                    let id = self.compiler.open(proxy.clone());
+                    self.leases.open(stream, proxy, id);
+                    due.compile = true;
+                }
+            },
+            Command::Disconnect { stream } => self.leases.leave(stream, now),
+            Command::Refused { client, refusal } => {
+                if let Some(version) = refusal.version {
+                    self.publisher.refuse(refusal.id, version, &client);
+                    due.compile = true;
+                }
+                self.refusals.add(client, refusal);
+            }
+            Command::Vouched { id, version } => {
+                self.publisher.vouch(id, version);
+                due.compile = true;
+            }
+            question @ (Command::Diagnostics(_) | Command::Inspect(_)) => self.answer(question),
+        }
+    }
+
+    fn answer(&self, question: Command) {
+        match question {
+            // Nobody may be waiting any more.
+            Command::Diagnostics(done) => drop(done.send(self.diagnostics())),
+            Command::Inspect(read) => read(&self.acceptance, &self.compiler),
+            Command::Apply { .. }
+            | Command::Connect { .. }
+            | Command::Disconnect { .. }
+            | Command::Refused { .. }
+            | Command::Vouched { .. } => {}
+        }
+    }
+
+    /// `None` if the change has no effect.
+    fn change(&mut self, change: Change) -> Option<()> {
+        match change {
+            Change::Replace(unit) => {
+                let unit = self.acceptance.replace(unit)?;
+                self.compiler.replace(unit);
+            }
+            Change::Remove(object) => {
+                if !self.acceptance.remove(&object) {
+                    return None;
+                }
+                self.compiler.remove(&object);
+            }
+        }
+        Some(())
+    }
+
+    fn publish(&mut self, due: Due, now: Instant) {
+        let edits = self.compiler.compile();
+        let compiled = Instant::now();
+        let Published {
+            publication,
+            assigned,
+        } = self.publisher.apply(edits);
+        let assigned: Vec<_> = assigned
+            .into_iter()
+            .flat_map(|(proxy, audiences)| self.leases.assign(proxy, audiences))
+            .collect();
+        let names = publication
+            .catalogs
+            .iter()
+            .map(|(_, changes)| changes.len());
+        let resources = publication.changed.len() + names.sum::<usize>();
+        let serial = publication.snapshot.serial();
+        let news = !publication.is_empty() || !assigned.is_empty() || !self.hub.is_ready();
+        let streams = if news {
+            self.hub
+                .publish(publication, assigned, due.since.unwrap_or(now))
+        } else {
+            0
+        };
+        self.refusals
+            .retain(|id, version| self.publisher.version(id) == Some(version));
+        let (compile, publish) = (compiled - now, compiled.elapsed());
+        for (done, changes, in_force) in due.answers {
+            // Nobody may be waiting any more.
+            let applied = Applied {
+                changes,
+                in_force,
+                serial,
+                resources,
+                streams,
+                compile,
+                publish,
+            };
+            let _ = done.send(applied);
+        }
+    }
+
+    fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut list: Vec<_> = self.acceptance.diagnostics().cloned().collect();
+        list.extend(self.compiler.diagnostics());
+        list.extend(self.refusals.diagnostics(|id, error| {
+            let view = self.compiler.view(self.publisher.view(id)?)?;
+            crate::publish::origin(view, error)
+        }));
+        list
+    }
+}

@@ -1,0 +1,194 @@
+//! A stream whose client is known.
+
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use ferromesh_xds::{
+    AudienceId, Event, Frame, Interest, Note, Request, ResourceType, Scope, Session, Snapshot,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::{End, Tie};
+use crate::counters::add;
+use crate::hub::{Delivery, Record};
+
+/// The session of a stream and its ties to the others.
+pub(super) struct Open {
+    tie: Tie,
+    mailbox: UnboundedReceiver<Delivery>,
+    pub(super) record: Arc<Record>,
+    name: Arc<str>,
+    pub(super) session: Session,
+    /// When the oldest change was noticed that the client has not accepted.
+    since: Option<Instant>,
+}
+
+impl Open {
+    pub(super) fn new(
+        tie: Tie,
+        mailbox: UnboundedReceiver<Delivery>,
+        record: Arc<Record>,
+        audiences: Arc<[AudienceId]>,
+        snapshot: &Arc<Snapshot>,
+    ) -> Self {
+        let name = record.client.name();
+        let mut session = Session::new(record.variant, Arc::clone(&name), Arc::clone(snapshot));
+        session.assign(audiences, snapshot);
+        Self {
+            tie,
+            mailbox,
+            record,
+            name,
+            session,
+            since: None,
+        }
+    }
+
+    /// Takes what is in the mailbox.
+    pub(super) fn receive(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut any = false;
+        loop {
+            match self.mailbox.poll_recv(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => return Err(End::Drain),
+                Poll::Ready(Some(delivery)) => self.take(delivery),
+            }
+            any = true;
+        }
+        if any {
+            self.settle();
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, delivery: Delivery) {
+        let dispatch = match delivery {
+            Delivery::Publication(dispatch) => dispatch,
+            Delivery::Assign(audiences, dispatch) => {
+                self.session
+                    .assign(audiences, &dispatch.publication.snapshot);
+                dispatch
+            }
+        };
+        self.session.publish(&dispatch.publication);
+        if self.session.has_news() {
+            self.since.get_or_insert(dispatch.since);
+        }
+    }
+
+    /// Takes a request. The stream is registered for everything that the request may be about
+    /// before its names are looked up, so that no change slips through in between.
+    pub(super) fn request(&mut self, request: &Request, now: Instant) -> Result<(), End> {
+        let asked = ResourceType::from_type_url(&request.type_url);
+        let ty = asked.filter(|ty| {
+            let scope = self.session.scope(*ty);
+            scope == Scope::Nothing || scope == Scope::Names && !request.subscribe.is_empty()
+        });
+        if let Some(ty) = ty {
+            let snapshot = self
+                .tie
+                .plane
+                .hub()
+                .rescope(self.tie.id, ty, Scope::Everything);
+            while let Ok(delivery) = self.mailbox.try_recv() {
+                self.take(delivery);
+            }
+            self.session.advance(&snapshot);
+        }
+        let taken = self.session.request(request, now);
+        if let Some(ty) = asked {
+            self.note(ty);
+        }
+        if let Some(ty) = ty {
+            let scope = self.session.scope(ty);
+            if scope != Scope::Everything {
+                self.tie.plane.hub().rescope(self.tie.id, ty, scope);
+            }
+        }
+        self.settle();
+        if self.session.is_answered()
+            && !self.session.has_news()
+            && let Some(since) = self.since.take()
+        {
+            self.tie
+                .plane
+                .hub()
+                .converged(now.saturating_duration_since(since));
+        }
+        taken.map_err(End::Rejected)
+    }
+
+    /// The next response.
+    pub(super) fn next_frame(&mut self, now: Instant) -> Option<Frame> {
+        let frame = self.session.next_frame(now);
+        if let Some(frame) = &frame {
+            let counters = &self.tie.plane.hub().counters;
+            add(counters.pushes.get(frame.ty), 1);
+            add(
+                counters.bytes.get(frame.ty),
+                bytes::Buf::remaining(frame) as u64,
+            );
+            add(counters.resources.get(frame.ty), frame.resources as u64);
+            self.note(frame.ty);
+        }
+        self.report();
+        frame
+    }
+
+    /// Tells the others what changed here.
+    fn settle(&mut self) {
+        let names = self.session.take_interest();
+        if !names.added.is_empty() || !names.dropped.is_empty() {
+            let snapshot = self.tie.plane.hub().rename(self.tie.id, &names);
+            self.session.recheck(&snapshot, &names.added);
+        }
+        self.report();
+    }
+
+    fn report(&mut self) {
+        for event in self.session.take_events() {
+            match event {
+                Event::Refused(refusal) => {
+                    add(self.tie.plane.hub().counters.refusals.get(refusal.ty), 1);
+                    tracing::warn!(
+                        client = %self.record.client,
+                        r#type = refusal.ty.short(),
+                        resource = %refusal.name,
+                        error = %refusal.error,
+                        "a proxy refused a resource"
+                    );
+                    self.tie.plane.refused(&self.name, refusal);
+                }
+                Event::Vouched { id, version } => self.tie.plane.vouched(id, version),
+                Event::Note(Note::Unwarmed { cluster }) => tracing::warn!(
+                    client = %self.record.client,
+                    %cluster,
+                    "routes were sent before the proxy asked for the endpoints of a cluster"
+                ),
+                Event::Note(Note::UnknownType { type_url }) => {
+                    tracing::debug!(client = %self.record.client, %type_url, "a proxy asked for an unknown type");
+                }
+            }
+        }
+    }
+
+    fn note(&self, ty: ResourceType) {
+        let mut status = self
+            .record
+            .status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        status.get_mut(ty).clone_from(self.session.status(ty));
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let names = Interest {
+            added: Vec::new(),
+            dropped: self.session.named().collect(),
+        };
+        self.tie.plane.hub().rename(self.tie.id, &names);
+    }
+}
