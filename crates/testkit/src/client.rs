@@ -5,12 +5,13 @@ mod load;
 mod tcp;
 mod websocket;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
+use tokio::net::{TcpSocket, TcpStream};
 
 pub use connection::Connection;
 pub use load::{Tally, many};
@@ -162,4 +163,19 @@ impl Answer {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+}
+
+/// A connection whose own address is chosen.
+async fn connect_from(from: IpAddr, to: SocketAddr) -> Result<TcpStream, String> {
+    let connect = async {
+        let socket = match from {
+            IpAddr::V4(_) => TcpSocket::new_v4(),
+            IpAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        socket.connect(to).await
+    };
+    connect
+        .await
+        .map_err(|error| format!("{from} to {to}: {error}"))
 }

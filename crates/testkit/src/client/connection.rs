@@ -1,6 +1,6 @@
 //! One connection, for as many requests as are sent on it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -42,6 +42,26 @@ impl Connection {
         let stream = TcpStream::connect(to)
             .await
             .map_err(|error| format!("{to}: {error}"))?;
+        Self::begin(stream, to, protocol).await
+    }
+
+    /// Connects from one of our addresses.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_from(
+        from: IpAddr,
+        to: SocketAddr,
+        protocol: Protocol,
+    ) -> Result<Self, String> {
+        Self::begin(super::connect_from(from, to).await?, to, protocol).await
+    }
+
+    async fn begin(
+        stream: TcpStream,
+        to: SocketAddr,
+        protocol: Protocol,
+    ) -> Result<Self, String> {
         stream
             .set_nodelay(true)
             .map_err(|error| error.to_string())?;

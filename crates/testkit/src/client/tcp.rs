@@ -1,6 +1,6 @@
 //! Plain TCP, in lines.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -24,6 +24,16 @@ impl Tcp {
             .map_err(|error| format!("{to}: {error}"))?;
         Ok(Self {
             stream: BufReader::new(stream),
+        })
+    }
+
+    /// Connects from one of our addresses.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_from(from: IpAddr, to: SocketAddr) -> Result<Self, String> {
+        Ok(Self {
+            stream: BufReader::new(super::connect_from(from, to).await?),
         })
     }
 
