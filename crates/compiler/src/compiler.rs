@@ -51,6 +51,21 @@ pub struct Compiler {
     died: Vec<Audience>,
     /// Proxies whose audiences changed.
     moved: BTreeSet<ProxyId>,
+    /// What was done, for tests of cost.
+    #[cfg(test)]
+    pub(crate) work: Work,
+}
+
+/// How often something was computed.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// Facts about hosts.
+    pub(crate) gathered: usize,
+    /// Plans of scopes for hosts.
+    pub(crate) planned: usize,
+    /// Views.
+    pub(crate) built: usize,
 }
 
 /// A proxy that is there.

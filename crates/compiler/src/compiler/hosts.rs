@@ -49,6 +49,10 @@ impl Compiler {
 
     /// Gathers the facts about a host. Returns whether they differ.
     fn gather(&mut self, host: &Hostname) -> bool {
+        #[cfg(test)]
+        {
+            self.work.gathered += 1;
+        }
         let mut reading = Reading::new(&self.index);
         let facts = Facts::gather(host, &mut reading);
         self.readers

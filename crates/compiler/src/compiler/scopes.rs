@@ -45,6 +45,8 @@ impl Compiler {
             memo,
             unsettled,
             hosts: facts,
+            #[cfg(test)]
+            work,
             ..
         } = self;
         for (key, state) in scopes {
@@ -55,6 +57,10 @@ impl Compiler {
             }
             if planned.is_empty() && !is_renewed {
                 continue;
+            }
+            #[cfg(test)]
+            {
+                work.planned += planned.len();
             }
             let mut slots = BTreeSet::new();
             let mut changes = Vec::new();

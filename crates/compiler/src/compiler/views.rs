@@ -74,6 +74,10 @@ impl Compiler {
 
     /// Builds a view. Returns whether it differs.
     fn build(&mut self, id: ViewId, key: &ViewKey, inline: Inline) -> bool {
+        #[cfg(test)]
+        {
+            self.work.built += 1;
+        }
         let mut reading = Reading::new(&self.index);
         let content = project::project(key, inline, &mut reading);
         self.readers.record(&Reader::View(id), reading.into_asked());

@@ -1,1 +1,10 @@
-//! What the compiler makes of declarations.
+//! What the compiler makes of declarations, shown as short lines of text.
+
+mod cost;
+mod diagnostics;
+mod endpoints;
+mod listeners;
+mod policies;
+mod routes;
+mod scopes;
+mod show;
