@@ -9,7 +9,7 @@ use ferromesh_chassis::Failure;
 use ferromesh_chassis::failure::WRONG_USAGE;
 use ferromesh_compiler::Compiler;
 use ferromesh_kube_source::directory::{self, Loaded};
-use ferromesh_kube_source::report::{Places, Record};
+use ferromesh_kube_source::report::{Places, Record, locate};
 use serde_json::Value;
 
 use crate::output;
@@ -82,9 +82,7 @@ fn analyze(loaded: Loaded) -> Vec<Record> {
         stdin,
     } = loaded;
     let mut places = Places::new();
-    if let Some(text) = stdin {
-        places.keep_text(Path::new("-"), text);
-    }
+    let texts = stdin.map(|text| (Arc::from(Path::new("-")), text));
     let mut compiler = Compiler::new();
     for unit in ferromesh_dialects::default_units() {
         compiler.replace(Arc::new(unit));
@@ -98,7 +96,11 @@ fn analyze(loaded: Loaded) -> Vec<Record> {
     }
     compiler.compile();
     diagnostics.extend(compiler.diagnostics());
-    places.report(&diagnostics, &faults)
+    locate(
+        places.address(diagnostics),
+        &faults,
+        &texts.into_iter().collect(),
+    )
 }
 
 fn summary(records: &[Record]) -> String {

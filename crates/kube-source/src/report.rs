@@ -24,9 +24,18 @@ pub use record::Record;
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     objects: HashMap<Key, (String, Place)>,
-    /// Files that can't be read again.
-    texts: BTreeMap<Arc<Path>, String>,
 }
+
+/// A diagnostic and where its object stands, as far as it is known.
+#[derive(Clone, Debug)]
+pub struct Addressed {
+    diagnostic: Diagnostic,
+    api_version: String,
+    place: Option<Place>,
+}
+
+/// Texts of files that can't be read again: standard input.
+pub type Texts = BTreeMap<Arc<Path>, String>;
 
 impl Places {
     /// No objects yet.
@@ -34,17 +43,11 @@ impl Places {
         Self::default()
     }
 
-    /// Keeps the text of a file that can't be read again (standard input).
-    pub fn keep_text(&mut self, file: &Path, text: String) {
-        self.texts.insert(Arc::from(file), text);
-    }
-
-    /// An object is new or stands elsewhere.
-    pub fn put(&mut self, located: &Located) {
+    /// An object is new or stands elsewhere. Returns whether it is new.
+    pub fn put(&mut self, located: &Located) -> bool {
         let Located { object, place } = located;
-        let api_version = object.api_version.clone();
-        self.objects
-            .insert(located.key(), (api_version, place.clone()));
+        let stands = (object.api_version.clone(), place.clone());
+        self.objects.insert(located.key(), stands).is_none()
     }
 
     /// An object is gone.
@@ -52,46 +55,59 @@ impl Places {
         self.objects.remove(key);
     }
 
-    /// The file in which an object stands.
-    pub fn file(&self, key: &Key) -> Option<&Path> {
-        self.objects.get(key).map(|(_, place)| &*place.file)
-    }
-
-    /// Records of diagnostics, sorted.
-    pub fn report<'a>(
-        &self,
-        diagnostics: impl IntoIterator<Item = &'a Diagnostic>,
-        faults: impl IntoIterator<Item = &'a FileFault>,
-    ) -> Vec<Record> {
-        let mut lines = Lines {
-            texts: &self.texts,
-            files: HashMap::new(),
+    /// Finds the objects of diagnostics. Cheap: no file is read.
+    pub fn address(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) -> Vec<Addressed> {
+        let address = |diagnostic: Diagnostic| {
+            let key = diagnostic.object.as_deref().map(key_of);
+            let (api_version, place) = match key.and_then(|key| self.objects.get(&key)) {
+                Some((api_version, place)) => (api_version.clone(), Some(place.clone())),
+                None => (String::new(), None),
+            };
+            Addressed {
+                diagnostic,
+                api_version,
+                place,
+            }
         };
-        let located = diagnostics
-            .into_iter()
-            .map(|diagnostic| self.locate(diagnostic, &mut lines));
-        let mut records: Vec<_> = located.chain(faults.into_iter().map(of_fault)).collect();
-        records.sort();
-        records.dedup();
-        records
+        diagnostics.into_iter().map(address).collect()
     }
+}
 
-    fn locate(&self, diagnostic: &Diagnostic, lines: &mut Lines<'_>) -> Record {
-        let key = diagnostic.object.as_deref().map(key_of);
-        let (api_version, file, line) = match key.and_then(|key| self.objects.get(&key)) {
+/// Finds the lines, reading each file once. Sorted; equal records are one.
+pub fn locate(
+    addressed: impl IntoIterator<Item = Addressed>,
+    faults: &[FileFault],
+    texts: &Texts,
+) -> Vec<Record> {
+    let mut lines = Lines {
+        texts,
+        files: HashMap::new(),
+    };
+    let found = addressed.into_iter().map(|addressed| {
+        let Addressed {
+            diagnostic,
+            api_version,
+            place,
+        } = addressed;
+        let (file, line) = match place {
             None => Default::default(),
-            Some((api_version, place)) => {
-                let line = lines.find(place, &diagnostic.path).unwrap_or(0);
-                (api_version.clone(), place.file.display().to_string(), line)
+            Some(place) => {
+                let line = lines.find(&place, &diagnostic.path).unwrap_or(0);
+                (place.file.display().to_string(), line)
             }
         };
         Record {
             file,
             line,
-            diagnostic: diagnostic.clone(),
+            diagnostic,
             api_version,
         }
-    }
+    });
+    let mut records: Vec<_> = found.collect();
+    records.extend(faults.iter().map(of_fault));
+    records.sort();
+    records.dedup();
+    records
 }
 
 fn of_fault(fault: &FileFault) -> Record {
@@ -154,7 +170,7 @@ pub fn object_of(key: &Key) -> ObjectRef {
 
 /// The texts of files and where their fields stand, each found once per report.
 struct Lines<'a> {
-    texts: &'a BTreeMap<Arc<Path>, String>,
+    texts: &'a Texts,
     files: HashMap<Arc<Path>, Option<(String, Positions)>>,
 }
 
