@@ -6,7 +6,9 @@ use std::sync::Arc;
 use ferromesh_mesh::decl::mesh_config::OutboundPolicy;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::view::cluster::{ClusterName, Discovery};
-use ferromesh_mesh::view::listener::{Bind, ListenerName, ListenerTraffic, Outbound, TcpForward};
+use ferromesh_mesh::view::listener::{
+    Affinity, Bind, ListenerName, ListenerTraffic, Outbound, TcpForward,
+};
 use ferromesh_mesh::view::route_table::TableName;
 
 use crate::audience::{Facet, RoutesKind};
@@ -166,6 +168,7 @@ impl Facet {
                 clusters: vec![(fallback.clone(), 1)],
                 idle_timeout: None,
                 server_first: false,
+                affinity: Affinity::None,
             })
         };
         addresses

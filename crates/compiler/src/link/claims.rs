@@ -7,7 +7,7 @@ use std::time::Duration;
 use ferromesh_mesh::name::Hostname;
 use ferromesh_mesh::origin::Origin;
 use ferromesh_mesh::view::cluster::ClusterName;
-use ferromesh_mesh::view::listener::{Outbound, TcpForward};
+use ferromesh_mesh::view::listener::{Affinity, Outbound, TcpForward};
 use ferromesh_mesh::view::route_table::TableName;
 use ipnet::IpNet;
 
@@ -56,6 +56,8 @@ pub(crate) struct Claim {
     pub(crate) cluster: ClusterName,
     /// A connection without traffic is closed.
     pub(crate) idle_timeout: Option<Duration>,
+    /// Whether a client meets the same instance again.
+    pub(crate) affinity: Affinity,
     /// Who declared it.
     pub(crate) origin: Origin,
 }
@@ -91,6 +93,7 @@ impl Claim {
             clusters: vec![(self.cluster.clone(), 1)],
             idle_timeout: self.idle_timeout,
             server_first: self.is_opaque(),
+            affinity: self.affinity,
         }
     }
 }
@@ -102,12 +105,14 @@ impl PartialEq for Claim {
             speaks,
             cluster,
             idle_timeout,
+            affinity,
             origin: _,
         } = self;
         *order == other.order
             && *speaks == other.speaks
             && *cluster == other.cluster
             && *idle_timeout == other.idle_timeout
+            && *affinity == other.affinity
     }
 }
 

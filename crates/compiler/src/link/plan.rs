@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use ferromesh_mesh::decl::service::{Resolution, ServicePort};
 use ferromesh_mesh::name::{Hostname, SubsetName};
-use ferromesh_mesh::policy::load_balancer::Algorithm;
+use ferromesh_mesh::policy::load_balancer::{Algorithm, HashKey};
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::view::cluster::ClusterName;
+use ferromesh_mesh::view::listener::Affinity;
 use ferromesh_mesh::view::route_table::TableName;
 
 use super::claims::{Capture, Claim, Place, Slot, Speaks};
@@ -19,6 +20,7 @@ use super::policies::{self, Merged};
 use super::preference::{Needs, Preference, Viewer};
 use super::scope::{Egress, Scope};
 use crate::index::routes_link::Source;
+use crate::project::cluster::hash_key;
 
 /// A scope's plan for a host.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -242,6 +244,12 @@ impl Plan {
     fn claim(&mut self, service: &Candidate, port: &ServicePort, egress: &Egress, merged: &Merged) {
         let protocol = egress.port.as_ref().map_or(port.protocol, |p| p.protocol);
         let number = port.number;
+        let policy = merged.effective(number, None);
+        let affinity = match hash_key(&service.service, &policy) {
+            Some(HashKey::SourceIp) => Affinity::SourceAddress,
+            Some(HashKey::Header(_) | HashKey::Cookie { .. } | HashKey::QueryParameter(_))
+            | None => Affinity::None,
+        };
         let claim = |speaks| Claim {
             order: (service.rank.seniority.clone(), service.service.host.clone()),
             speaks,
@@ -250,10 +258,11 @@ impl Plan {
                 subset: None,
                 host: service.service.host.clone(),
             },
-            idle_timeout: merged
-                .effective(number, None)
+            idle_timeout: policy
                 .connection_pool
+                .as_ref()
                 .and_then(|pool| pool.tcp_idle_timeout),
+            affinity,
             origin: service.service.origin.clone(),
         };
         let slot = |capture, place| Slot {

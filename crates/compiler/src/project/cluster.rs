@@ -222,7 +222,7 @@ const AFFINITY: ConsistentHash = ConsistentHash {
 };
 
 /// What is hashed to choose an instance, if anything is.
-pub(super) fn hash_key(service: &Service, policy: &TrafficPolicy) -> Option<HashKey> {
+pub(crate) fn hash_key(service: &Service, policy: &TrafficPolicy) -> Option<HashKey> {
     match load_balancer(service, policy).algorithm {
         Algorithm::ConsistentHash(ConsistentHash { key, table: _ }) => Some(key),
         Algorithm::LeastRequest

@@ -120,6 +120,17 @@ pub struct TcpForward {
     pub idle_timeout: Option<Duration>,
     /// Whether the server may speak first, so that nothing may wait for the client's first bytes.
     pub server_first: bool,
+    /// Whether a client meets the same instance again.
+    pub affinity: Affinity,
+}
+
+/// Whether a client meets the same instance again (of a cluster that hashes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Affinity {
+    /// It doesn't matter who the client is.
+    None,
+    /// By the client's address; the only thing that a connection without requests has to hash.
+    SourceAddress,
 }
 
 /// An inbound port.

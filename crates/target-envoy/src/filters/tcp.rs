@@ -1,19 +1,21 @@
 //! The TCP proxy.
 
-use std::time::Duration;
-
 use ferromesh_envoy as envoy;
 use ferromesh_mesh as mesh;
 
+use envoy::tcp_proxy::TcpProxy;
 use envoy::tcp_proxy::tcp_proxy::weighted_cluster::ClusterWeight;
 use envoy::tcp_proxy::tcp_proxy::{ClusterSpecifier, WeightedCluster};
 use mesh::policy::access_log::AccessLog;
 use mesh::view::cluster::ClusterName;
-use mesh::view::listener::TcpForward;
+use mesh::view::listener::{Affinity, TcpForward};
 
 use super::network;
 use crate::route::References;
 use crate::{access_log, names, weights};
+
+/// The name of the filter.
+const NAME: &str = "envoy.filters.network.tcp_proxy";
 
 /// Connections as a view forwards them; if no cluster has any weight, to nowhere.
 pub(crate) fn forward(
@@ -26,11 +28,12 @@ pub(crate) fn forward(
         idle_timeout,
         // A listener that waits for nobody has no inspectors; that is not the proxy's matter.
         server_first: _,
+        affinity,
     } = forward;
     let weighted: Vec<_> = clusters.iter().filter(|(_, weight)| *weight > 0).collect();
-    match weighted.as_slice() {
-        [] => to_cluster(&ClusterName::BlackHole, *idle_timeout, log, references),
-        [(single, _)] => to_cluster(single, *idle_timeout, log, references),
+    let (statistics, specifier) = match weighted.as_slice() {
+        [] => single(&ClusterName::BlackHole, references),
+        [(only, _)] => single(only, references),
         [(first, _), ..] => {
             let total = weighted.iter().map(|(_, weight)| u64::from(*weight)).sum();
             let clusters = weighted.iter().map(|(name, weight)| ClusterWeight {
@@ -41,21 +44,36 @@ pub(crate) fn forward(
             let specifier = ClusterSpecifier::WeightedClusters(WeightedCluster {
                 clusters: clusters.collect(),
             });
-            proxy(names::cluster(first), specifier, *idle_timeout, log)
+            (names::cluster(first), specifier)
         }
-    }
+    };
+    let hash = match affinity {
+        Affinity::None => Vec::new(),
+        Affinity::SourceAddress => vec![by_source_address()],
+    };
+    network(
+        NAME,
+        &TcpProxy {
+            idle_timeout: idle_timeout.map(envoy::duration),
+            hash_policy: hash,
+            ..proxy(statistics, specifier, log)
+        },
+    )
 }
 
-/// Connections to one cluster. `idle_timeout`: `None` = Envoy's default, zero = never.
+/// Connections to one cluster.
 pub(crate) fn to_cluster(
     cluster: &ClusterName,
-    idle_timeout: Option<Duration>,
     log: &AccessLog,
     references: &mut References,
 ) -> envoy::listener::Filter {
+    let (statistics, specifier) = single(cluster, references);
+    network(NAME, &proxy(statistics, specifier, log))
+}
+
+fn single(cluster: &ClusterName, references: &mut References) -> (String, ClusterSpecifier) {
     let name = referred(cluster, references);
-    let specifier = ClusterSpecifier::Cluster(name.clone());
-    proxy(name, specifier, idle_timeout, log)
+    (name.clone(), ClusterSpecifier::Cluster(name))
 }
 
 fn referred(cluster: &ClusterName, references: &mut References) -> String {
@@ -64,18 +82,18 @@ fn referred(cluster: &ClusterName, references: &mut References) -> String {
     name
 }
 
-fn proxy(
-    stat_prefix: String,
-    specifier: ClusterSpecifier,
-    idle_timeout: Option<Duration>,
-    log: &AccessLog,
-) -> envoy::listener::Filter {
-    let proxy = envoy::tcp_proxy::TcpProxy {
+fn proxy(stat_prefix: String, specifier: ClusterSpecifier, log: &AccessLog) -> TcpProxy {
+    TcpProxy {
         stat_prefix,
         cluster_specifier: Some(specifier),
-        idle_timeout: idle_timeout.map(envoy::duration),
         access_log: access_log::access_logs(log),
         ..Default::default()
-    };
-    network("envoy.filters.network.tcp_proxy", &proxy)
+    }
+}
+
+fn by_source_address() -> envoy::types::HashPolicy {
+    use envoy::types::hash_policy::{PolicySpecifier, SourceIp};
+    envoy::types::HashPolicy {
+        policy_specifier: Some(PolicySpecifier::SourceIp(SourceIp {})),
+    }
 }

@@ -24,7 +24,7 @@ impl Filters<'_> {
 
     /// Connections to one cluster.
     pub(super) fn connections(&mut self, cluster: &ClusterName) -> Vec<envoy::listener::Filter> {
-        vec![tcp::to_cluster(cluster, None, self.log, self.references)]
+        vec![tcp::to_cluster(cluster, self.log, self.references)]
     }
 
     /// Connections as a view forwards them.

@@ -9,7 +9,7 @@ use ferromesh_mesh as mesh;
 use mesh::policy::access_log::{AccessLog, AccessLogFormat};
 use mesh::view::View;
 use mesh::view::cluster::ClusterName;
-use mesh::view::listener::{Bind, InboundPort, InboundTraffic, Listener, ListenerName};
+use mesh::view::listener::{Affinity, Bind, InboundPort, InboundTraffic, Listener, ListenerName};
 use mesh::view::listener::{ListenerTraffic, Outbound, TcpForward};
 use mesh::view::route_table::TableName;
 
@@ -38,6 +38,7 @@ pub fn tcp() -> TcpForward {
         clusters: vec![(outbound("a.test", Some("v1")), 1)],
         idle_timeout: None,
         server_first: false,
+        affinity: Affinity::None,
     }
 }
 
@@ -97,6 +98,7 @@ fn outbounds() -> Vec<Outbound> {
             clusters: vec![(outbound("a.test", None), 3), (outbound("b.test", None), 1)],
             idle_timeout: Some(Duration::ZERO),
             server_first: true,
+            affinity: Affinity::SourceAddress,
         },
         TcpForward {
             clusters: vec![
@@ -105,6 +107,7 @@ fn outbounds() -> Vec<Outbound> {
             ],
             idle_timeout: Some(Duration::from_secs(60)),
             server_first: false,
+            affinity: Affinity::None,
         },
         TcpForward {
             clusters: vec![(outbound("a.test", None), 0)],
