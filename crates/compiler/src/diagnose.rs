@@ -10,6 +10,7 @@ mod unreachable;
 
 use std::collections::BTreeSet;
 
+use ferromesh_mesh::closest::closest;
 use ferromesh_mesh::decl::{Declaration, Export, Visibility};
 use ferromesh_mesh::diagnostic::{Diagnostic, Severity};
 use ferromesh_mesh::name::{Hostname, Namespace};
@@ -71,51 +72,16 @@ fn sees(reader: &Namespace, author: &Namespace, export: &Export, default: &Visib
     }
 }
 
-/// The name that the author may have meant: a known one that differs in one or two letters, or
-/// in the namespace only.
-fn similar(
-    host: &Hostname,
-    reader: &Namespace,
-    known: impl Iterator<Item = Hostname>,
-) -> Option<Hostname> {
-    let first = |name: &Hostname| name.as_str().split('.').next().unwrap_or("").to_owned();
-    let wanted = first(host);
-    known
-        .filter(|known| known != host)
-        .map(|known| {
-            let is_near = known.as_str().contains(&format!(".{reader}."));
-            let (a, b) = (known.as_str(), host.as_str());
-            let rank = if first(&known) == wanted {
-                1
-            } else if a.len().abs_diff(b.len()) > 2 {
-                usize::MAX
-            } else {
-                distance(a, b)
-            };
-            (rank, !is_near, known)
-        })
-        .filter(|(rank, _, _)| *rank <= 2)
-        .min()
-        .map(|(_, _, known)| known)
-}
-
-/// Edits that make one text of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let above = *cell;
-            left = (left + 1)
-                .min(above + 1)
-                .min(diagonal + usize::from(x != y));
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(start) = row.first_mut() {
-            *start = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
+/// The name that the author may have meant: the same name in another namespace, or one that is
+/// spelled nearly alike.
+fn meant(host: &Hostname, reader: &Namespace, reading: &Reading<'_>) -> Option<Hostname> {
+    let first = |name: &Hostname| name.as_str().split('.').next().map(str::to_owned);
+    let known: Vec<Hostname> = reading.hosts().collect();
+    let elsewhere = known
+        .iter()
+        .filter(|name| first(name) == first(host))
+        .min_by_key(|name| (!name.as_str().contains(&format!(".{reader}.")), *name));
+    elsewhere
+        .cloned()
+        .or_else(|| closest(host.as_str(), known.iter().map(Hostname::as_str)).map(Hostname::new))
 }

@@ -36,6 +36,9 @@ pub(crate) struct ServiceRank {
     pub(crate) seniority: Seniority,
 }
 
+/// Precedence among workloads of one name or address: a Pod wins over an entry.
+type WorkloadRank = (WorkloadKind, DeclId);
+
 /// All declarations.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -49,9 +52,9 @@ pub(crate) struct Index {
     policies: Multimap<Hostname, Seniority, Arc<TrafficPolicies>>,
     instances: Multimap<(Namespace, Hostname), DeclId, Arc<Endpoints>>,
     hinted: HashMap<(Namespace, Hostname), usize>,
-    workloads: Multimap<WorkloadName, (WorkloadKind, DeclId), Arc<Workload>>,
-    addresses: Multimap<(Namespace, Arc<str>), (WorkloadKind, DeclId), Arc<Workload>>,
-    labelled: Multimap<(Namespace, Pair), (WorkloadKind, DeclId), Arc<Workload>>,
+    workloads: Multimap<WorkloadName, WorkloadRank, Arc<Workload>>,
+    addresses: Multimap<(Namespace, Arc<str>), WorkloadRank, Arc<Workload>>,
+    labelled: Multimap<(Namespace, Pair), WorkloadRank, Arc<Workload>>,
     nodes: Multimap<NodeName, DeclId, Arc<Node>>,
     sidecars: Multimap<Namespace, Seniority, Arc<Sidecar>>,
     mesh: BTreeMap<DeclId, Arc<MeshConfig>>,

@@ -6,6 +6,7 @@
 //! that leaves the facts equal stops there.
 
 pub(crate) mod attributes;
+pub(crate) mod balancing;
 pub(crate) mod claims;
 pub(crate) mod domains;
 pub(crate) mod facts;

@@ -1,7 +1,7 @@
 //! Keys become views: everything that an audience needs to know about one resource, resolved.
 //! Total functions of a key and the answers to the questions that they ask.
 
-pub(crate) mod cluster;
+mod cluster;
 mod endpoints;
 mod instances;
 mod listener;

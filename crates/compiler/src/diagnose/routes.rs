@@ -7,7 +7,7 @@ use ferromesh_mesh::diagnostic::Diagnostic;
 use ferromesh_mesh::name::Hostname;
 use ferromesh_mesh::policy::protocol::Protocol;
 
-use super::{sees, similar, warn};
+use super::{meant, sees, warn};
 use crate::identity::Seniority;
 use crate::index::reading::Reading;
 
@@ -71,7 +71,7 @@ fn check_host(
     if !is_known {
         let message = format!("no service is called {host}: only requests to port 80 are routed");
         let mut diagnostic = warn(&field, "unknown-host", message);
-        if let Some(meant) = meant(host, routes, reading) {
+        if let Some(meant) = meant(host, &routes.namespace, reading) {
             diagnostic.advise(format!("did you mean {meant:?}?"));
         }
         list.push(diagnostic);
@@ -97,10 +97,6 @@ fn visible<'i>(
         })
 }
 
-fn meant(host: &Hostname, routes: &HttpRoutes, reading: &Reading<'_>) -> Option<Hostname> {
-    similar(host, &routes.namespace, reading.hosts())
-}
-
 fn check_destination(
     routes: &HttpRoutes,
     destination: &Destination,
@@ -117,7 +113,7 @@ fn check_destination(
     let Some(service) = visible(host, routes, mesh, reading) else {
         let message = format!("no service is called {host}: requests get 503");
         let mut diagnostic = warn(&origin.field("host"), "unknown-host", message);
-        if let Some(meant) = meant(host, routes, reading) {
+        if let Some(meant) = meant(host, &routes.namespace, reading) {
             diagnostic.advise(format!("did you mean {meant:?}?"));
         }
         list.push(diagnostic);

@@ -8,9 +8,7 @@ use ferromesh_mesh::decl::traffic_policy::TrafficPolicy;
 use ferromesh_mesh::name::SubsetName;
 use ferromesh_mesh::origin::Origin;
 use ferromesh_mesh::policy::connection_pool::{ConnectionPool, HttpVersion};
-use ferromesh_mesh::policy::load_balancer::{
-    Algorithm, ConsistentHash, HashKey, HashTable, LoadBalancer,
-};
+use ferromesh_mesh::policy::load_balancer::{Algorithm, LoadBalancer};
 use ferromesh_mesh::policy::outlier::OutlierDetection;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::policy::retry_budget::RetryBudget;
@@ -20,6 +18,7 @@ use ferromesh_mesh::view::cluster::{
 
 use super::endpoints;
 use crate::index::reading::Reading;
+use crate::link::balancing;
 use crate::link::keys::{Backend, PlainCluster};
 use crate::link::policies::Merged;
 use crate::link::preference::Preference;
@@ -58,7 +57,7 @@ pub(super) fn of_service(key: &Backend, reading: &mut Reading<'_>) -> Cluster {
         );
     };
     let preference = Preference::of(service, &policy, &mesh);
-    let load_balancer = load_balancer(service, &policy);
+    let load_balancer = balancing::load_balancer(service, &policy);
     let discovery = discovery(
         key,
         service,
@@ -200,35 +199,6 @@ fn assemble(
         retry_budget,
         service,
         origin,
-    }
-}
-
-/// The balancer of a service: session affinity is a hash of the client's address, unless a
-/// policy says otherwise.
-fn load_balancer(service: &Service, policy: &TrafficPolicy) -> LoadBalancer {
-    policy.load_balancer.clone().unwrap_or(LoadBalancer {
-        algorithm: match service.session_affinity {
-            Some(_) => Algorithm::ConsistentHash(AFFINITY),
-            None => Algorithm::LeastRequest,
-        },
-        warmup: None,
-    })
-}
-
-/// What a service with session affinity hashes.
-const AFFINITY: ConsistentHash = ConsistentHash {
-    key: HashKey::SourceIp,
-    table: HashTable::Ring { minimum_size: 1024 },
-};
-
-/// What is hashed to choose an instance, if anything is.
-pub(crate) fn hash_key(service: &Service, policy: &TrafficPolicy) -> Option<HashKey> {
-    match load_balancer(service, policy).algorithm {
-        Algorithm::ConsistentHash(ConsistentHash { key, table: _ }) => Some(key),
-        Algorithm::LeastRequest
-        | Algorithm::RoundRobin
-        | Algorithm::Random
-        | Algorithm::Passthrough => None,
     }
 }
 

@@ -16,8 +16,8 @@ use ferromesh_mesh::view::virtual_host::{
     Action, BackendTarget, Forward, Route, RouteBackend, RouteMirror,
 };
 
-use super::cluster;
 use crate::index::reading::Reading;
+use crate::link::balancing;
 use crate::link::keys::Host;
 use crate::link::policies::Merged;
 
@@ -82,7 +82,7 @@ impl Destinations {
             return None;
         };
         let (service, merged) = self.by_host.get(host)?;
-        cluster::hash_key(service, &merged.effective(*port, subset.as_ref()))
+        balancing::hash_key(service, &merged.effective(*port, subset.as_ref()))
     }
 }
 

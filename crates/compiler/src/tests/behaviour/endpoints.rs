@@ -134,7 +134,8 @@ fn near_instances_come_first_if_failing_ones_are_ejected() {
 
 #[test]
 fn a_service_may_prefer_near_instances_itself() {
-    let cases: [(fn(&mut Service), &str); 4] = [
+    type Edit = fn(&mut Service);
+    let cases: [(Edit, &str); 4] = [
         (
             |service| service.distribution = TrafficDistribution::PreferClose,
             "p0 w1 0; p1 w1 1; p2 w1 2",
