@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The control plane: it watches a source of manifests, has them compiled and served, and tells
+//! their authors what is wrong with them.
+//!
+//! Everything that it does itself is to connect: `follow` takes batches of changed objects from
+//! the source to the dialects and on to the compile loop (`xds_server::Plane`); `reporter` tells
+//! diagnostics once; `debug` shows what is going on; `metrics` counts it. It knows no field of
+//! any object and no resource of Envoy.
+//!
+//! Reading order: [`arguments`], `run`, `follow`, `reporter`, `debug`, `metrics`.
+
+pub mod arguments;
+mod debug;
+mod follow;
+mod metrics;
+mod reporter;
+mod run;
+
+pub use run::run;

@@ -1,0 +1,143 @@
+//! The debug address: readiness, metrics, and what is going on, for people and for the tools
+//! that they know from Istio.
+
+mod config_dump;
+mod endpointz;
+mod syncz;
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use ferromesh_chassis::{Shutdown, version};
+use ferromesh_kube_source::report::Record;
+use ferromesh_xds::{Resource, ResourceType, Snapshot};
+use ferromesh_xds_server::Hub;
+use prometheus_client::registry::Registry;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::metrics;
+use crate::reporter::Findings;
+
+/// What the pages show.
+pub struct App {
+    /// The streams and what they are served.
+    pub hub: Arc<Hub>,
+    /// What is wrong with the manifests.
+    pub findings: Findings,
+    /// The metrics.
+    pub registry: Registry,
+    /// Whether the end has begun.
+    pub shutdown: Shutdown,
+}
+
+/// Serves the pages until `end`.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    end: impl Future<Output = ()> + Send + 'static,
+) {
+    let router = Router::new()
+        .route("/ready", get(ready))
+        .route("/version", get(async || version::full()))
+        .route("/metrics", get(metrics_page))
+        .route("/debug/syncz", get(syncz_page))
+        .route("/debug/config_dump", get(config_dump_page))
+        .route("/debug/endpointz", get(endpointz_page))
+        .route("/debug/diagnostics", get(diagnostics_page))
+        .fallback(nothing_here)
+        .with_state(Arc::new(app));
+    if let Err(error) = axum::serve(listener, router)
+        .with_graceful_shutdown(end)
+        .await
+    {
+        tracing::error!(%error, "the debug address is not served any more");
+    }
+}
+
+async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    if app.shutdown.has_begun() {
+        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
+    } else if app.hub.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the manifests are not compiled yet\n",
+        )
+    }
+}
+
+async fn metrics_page(State(app): State<Arc<App>>) -> Response {
+    match metrics::render(&app.registry) {
+        Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn syncz_page(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(syncz::render(&app.hub.streams()))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    /// `NAME.NAMESPACE`.
+    proxy: Option<String>,
+}
+
+async fn config_dump_page(State(app): State<Arc<App>>, Query(which): Query<Which>) -> Response {
+    let Some(proxy) = which.proxy else {
+        return (
+            StatusCode::BAD_REQUEST,
+            "write /debug/config_dump?proxy=NAME.NAMESPACE\n",
+        )
+            .into_response();
+    };
+    let stream = app
+        .hub
+        .streams()
+        .into_iter()
+        .find(|stream| *stream.client.name() == *proxy);
+    let Some(stream) = stream else {
+        let text = format!("no proxy {proxy} is connected (see /debug/syncz)\n");
+        return (StatusCode::NOT_FOUND, text).into_response();
+    };
+    let snapshot = app.hub.snapshot();
+    let audiences = stream.audiences.unwrap_or_default();
+    let catalogs = audiences
+        .iter()
+        .filter_map(|audience| snapshot.catalog(*audience));
+    let resources: Vec<_> = catalogs
+        .flat_map(|catalog| {
+            ResourceType::ALL
+                .into_iter()
+                .flat_map(move |ty| catalog.iter(ty))
+        })
+        .filter_map(|(_, id)| snapshot.resource(id))
+        .collect();
+    Json(config_dump::render(resources)).into_response()
+}
+
+async fn endpointz_page(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(endpointz::render(all(&app.hub.snapshot())))
+}
+
+fn all(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<Resource>> {
+    snapshot.resources().map(|(_, resource)| resource)
+}
+
+async fn diagnostics_page(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(app.findings.get().iter().map(Record::to_json).collect())
+}
+
+async fn nothing_here() -> (StatusCode, &'static str) {
+    let text = "there are /ready, /version, /metrics, /debug/syncz, /debug/config_dump?proxy=NAME.NAMESPACE, \
+                /debug/endpointz and /debug/diagnostics\n";
+    (StatusCode::NOT_FOUND, text)
+}

@@ -1,0 +1,183 @@
+//! From the source to the compile loop, batch by batch, with one line in the log for each.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use ferromesh_api::Key;
+use ferromesh_dialects::{default_units, lower, object_ref};
+use ferromesh_kube_source::directory::{Batch, Watch};
+use ferromesh_kube_source::report::Places;
+use ferromesh_xds_server::{Applied, Change, PlaneHandle};
+
+use crate::metrics::{Event, Metrics};
+use crate::reporter::News;
+
+/// So many objects of a change are named in the log.
+const NAMED: usize = 3;
+
+/// Carries changes from the source to the compile loop.
+pub struct Follower {
+    plane: PlaneHandle,
+    places: Arc<Mutex<Places>>,
+    metrics: Arc<Metrics>,
+    news: News,
+    /// How many objects of each kind there are.
+    kinds: BTreeMap<Arc<str>, i64>,
+}
+
+/// What happened to the objects of a batch.
+struct Changed {
+    key: Key,
+    event: Event,
+}
+
+impl Follower {
+    /// Nothing is known yet.
+    pub fn new(
+        plane: PlaneHandle,
+        places: Arc<Mutex<Places>>,
+        metrics: Arc<Metrics>,
+        news: News,
+    ) -> Self {
+        Self {
+            plane,
+            places,
+            metrics,
+            news,
+            kinds: BTreeMap::new(),
+        }
+    }
+
+    /// Follows the source. Ends only if the source or the compile loop has died.
+    pub async fn run(mut self, mut watch: Watch, started: Instant) {
+        let Some(first) = watch.next().await else {
+            return;
+        };
+        let defaults = default_units()
+            .into_iter()
+            .map(|unit| Change::Replace(Arc::new(unit)));
+        let (mut changes, changed) = self.lower(&first);
+        changes.extend(defaults);
+        if self.apply(changes, first, started).await.is_none() {
+            return;
+        }
+        let took = started.elapsed();
+        tracing::info!(
+            objects = changed.len(),
+            took_ms = took.as_secs_f64() * 1e3,
+            "ready"
+        );
+        while let Some(batch) = watch.next().await {
+            let since = Instant::now();
+            let (changes, changed) = self.lower(&batch);
+            let Some(applied) = self.apply(changes, batch, since).await else {
+                return;
+            };
+            log(&changed, &applied, since);
+        }
+    }
+
+    /// Lowers what has changed and counts it.
+    fn lower(&mut self, batch: &Batch) -> (Vec<Change>, Vec<Changed>) {
+        let Batch {
+            changed,
+            moved,
+            removed,
+            faults: _,
+        } = batch;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        for located in moved {
+            places.put(located);
+        }
+        let mut changes = Vec::with_capacity(changed.len() + removed.len());
+        let mut events = Vec::with_capacity(changes.capacity());
+        for located in changed {
+            let event = if places.put(located) {
+                Event::Add
+            } else {
+                Event::Update
+            };
+            events.push(Changed {
+                key: located.key(),
+                event,
+            });
+            changes.push(Change::Replace(Arc::new(lower(&located.object))));
+        }
+        for key in removed {
+            places.remove(key);
+            events.push(Changed {
+                key: key.clone(),
+                event: Event::Delete,
+            });
+            changes.push(Change::Remove(Arc::new(object_ref(key))));
+        }
+        drop(places);
+        for Changed { key, event } in &events {
+            self.metrics.changed(key, *event);
+            let count = self.kinds.entry(key.kind.clone()).or_default();
+            *count += match event {
+                Event::Add => 1,
+                Event::Update => 0,
+                Event::Delete => -1,
+            };
+        }
+        let count = |kind: &str| self.kinds.get(kind).copied().unwrap_or(0);
+        self.metrics
+            .services
+            .set(count("Service") + count("ServiceEntry"));
+        self.metrics.virtual_services.set(count("VirtualService"));
+        (changes, events)
+    }
+
+    async fn apply(
+        &mut self,
+        changes: Vec<Change>,
+        batch: Batch,
+        since: Instant,
+    ) -> Option<Applied> {
+        let applied = self.plane.apply(changes, since).await?;
+        self.metrics
+            .push_time
+            .observe(since.elapsed().as_secs_f64());
+        self.news.tell(batch.faults);
+        Some(applied)
+    }
+}
+
+/// One line: what changed, how many proxies it went to, how long it took.
+fn log(changed: &[Changed], applied: &Applied, since: Instant) {
+    if changed.is_empty() {
+        return;
+    }
+    let Applied {
+        changes,
+        in_force,
+        serial,
+        resources,
+        streams,
+        compile,
+        publish,
+    } = applied;
+    let mut what: Vec<_> = changed
+        .iter()
+        .take(NAMED)
+        .map(|Changed { key, event }| format!("{} {key}", event.word()))
+        .collect();
+    if changed.len() > NAMED {
+        what.push(format!("and {} more", changed.len() - NAMED));
+    }
+    let refused = changes - in_force;
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    tracing::info!(
+        proxies = streams,
+        took_ms = ms(since.elapsed()),
+        compile_ms = ms(*compile),
+        publish_ms = ms(*publish),
+        resources,
+        refused,
+        serial,
+        "{}",
+        what.join(", ")
+    );
+}

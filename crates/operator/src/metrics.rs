@@ -1,0 +1,170 @@
+//! What the control plane counts, for Prometheus. Where something means the same as in Istio it
+//! has Istio's name, so that the dashboards and alerts that people have go on working.
+
+mod count;
+mod process;
+mod streams;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ferromesh_api::Key;
+use ferromesh_xds_server::Hub;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use count::Count;
+
+/// The content type of the text that is made of a registry.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What happened to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It is new.
+    Add,
+    /// It says something else.
+    Update,
+    /// It is gone.
+    Delete,
+}
+
+impl Event {
+    /// As in Istio's labels.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ChangeLabels {
+    r#type: Arc<str>,
+    event: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BuildLabels {
+    component: &'static str,
+    tag: &'static str,
+}
+
+/// What is counted here; the streams count for themselves.
+#[derive(Debug)]
+pub struct Metrics {
+    config_events: Family<ChangeLabels, Count>,
+    registry_events: Family<ChangeLabels, Count>,
+    /// Seconds from reading a change until it is published to the streams.
+    pub push_time: Histogram,
+    /// Seconds from reading a change until a proxy has accepted it.
+    pub convergence: Histogram,
+    /// Services.
+    pub services: Gauge,
+    /// VirtualServices.
+    pub virtual_services: Gauge,
+}
+
+/// Kinds that Istio calls its registry; the others are configuration.
+const REGISTRY: &[&str] = &[
+    "EndpointSlice",
+    "Endpoints",
+    "Namespace",
+    "Node",
+    "Pod",
+    "Service",
+    "ServiceAccount",
+];
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        // From 0.1 ms to 13 s.
+        let times = || Histogram::new((0..18).map(|power| 1e-4 * f64::from(1 << power)));
+        Self {
+            config_events: Family::default(),
+            registry_events: Family::default(),
+            push_time: times(),
+            convergence: times(),
+            services: Gauge::default(),
+            virtual_services: Gauge::default(),
+        }
+    }
+
+    /// An object has changed.
+    pub fn changed(&self, key: &Key, event: Event) {
+        let is_registry = REGISTRY.contains(&&*key.kind);
+        let family = if is_registry {
+            &self.registry_events
+        } else {
+            &self.config_events
+        };
+        let labels = ChangeLabels {
+            r#type: key.kind.clone(),
+            event: event.word(),
+        };
+        family.get_or_create(&labels).add(1);
+    }
+
+    /// All metrics of this process, by name.
+    pub fn registry(&self, hub: Arc<Hub>, version: &'static str) -> Registry {
+        let Self {
+            config_events,
+            registry_events,
+            push_time,
+            convergence,
+            services,
+            virtual_services,
+        } = self;
+        let mut registry = Registry::default();
+        let build = Family::<BuildLabels, Gauge>::default();
+        build
+            .get_or_create(&BuildLabels {
+                component: "pilot",
+                tag: version,
+            })
+            .set(1);
+        registry.register("istio_build", "The build", build);
+        registry.register(
+            "pilot_k8s_cfg_events",
+            "Changes of configuration objects",
+            config_events.clone(),
+        );
+        registry.register(
+            "pilot_k8s_reg_events",
+            "Changes of objects that say what runs",
+            registry_events.clone(),
+        );
+        registry.register(
+            "pilot_xds_push_time",
+            "Seconds from reading a change until it is published to the streams",
+            push_time.clone(),
+        );
+        registry.register(
+            "pilot_proxy_convergence_time",
+            "Seconds from reading a change until a proxy has accepted it",
+            convergence.clone(),
+        );
+        registry.register("pilot_services", "Services", services.clone());
+        registry.register(
+            "pilot_virt_services",
+            "VirtualServices",
+            virtual_services.clone(),
+        );
+        registry.register_collector(Box::new(streams::Streams(hub)));
+        registry.register_collector(Box::new(process::Process::started_now()));
+        registry
+    }
+}
+
+/// The text of a registry.
+pub fn render(registry: &Registry) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    prometheus_client::encoding::text::encode(&mut out, registry)?;
+    Ok(out)
+}
