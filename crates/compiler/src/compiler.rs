@@ -24,6 +24,7 @@ use crate::link::facts::Facts;
 use crate::link::proxies::LinkedProxy;
 use crate::link::scope::ScopeKey;
 use crate::memo::Memo;
+use crate::pool::PlanPool;
 use crate::proxy::Proxy;
 use crate::readers::{Reader, Readers};
 use crate::scopes::ScopeState;
@@ -41,7 +42,10 @@ pub struct Compiler {
     opened: BTreeSet<ProxyId>,
     scopes: BTreeMap<ScopeKey, ScopeState>,
     audiences: BTreeMap<AudienceKey, Audience>,
+    plans: PlanPool,
     memo: Memo,
+    /// Audiences whose tables have their virtual hosts inside.
+    inline: BTreeSet<AudienceKey>,
     next_proxy: u64,
     next_audience: u64,
     /// Audiences that have to be looked at before the edits are written.

@@ -53,7 +53,8 @@ pub enum Edit {
         /// Which.
         audience: AudienceId,
     },
-    /// An audience has one more view.
+    /// An audience has one more view. It may have the name of a view that was taken off the same
+    /// list before, in the same batch: then the name has a new content.
     List {
         /// Which audience.
         audience: AudienceId,

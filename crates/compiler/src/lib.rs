@@ -22,6 +22,7 @@ mod index;
 mod layers;
 mod link;
 mod memo;
+mod pool;
 mod project;
 mod question;
 mod readers;

@@ -75,7 +75,7 @@ impl ScopeState {
     ) -> Option<(Arc<Plan>, Arc<Plan>)> {
         let before = self.plans.get(host).cloned().unwrap_or_default();
         let after = plan.clone().unwrap_or_default();
-        if before == after {
+        if Arc::ptr_eq(&before, &after) || before == after {
             return None;
         }
         match plan {

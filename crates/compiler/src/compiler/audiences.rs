@@ -9,7 +9,7 @@ use crate::audience::{Audience, AudienceKey, Facet, RoutesKind};
 use crate::edit::{AudienceId, ProxyId};
 use crate::link::claims::Capture;
 use crate::link::proxies::LinkedProxy;
-use crate::proxy::{Interception, Proxy};
+use crate::proxy::{Interception, Proxy, Tables};
 use crate::scopes::ScopeState;
 
 impl Compiler {
@@ -63,6 +63,9 @@ impl Compiler {
                     }
                 }
             }
+            if tables_of(key) == Some(Tables::Inline) {
+                self.inline.insert(key.clone());
+            }
             self.audiences.insert(key.clone(), audience);
             self.unsettled.insert(key.clone());
             self.born.push(id);
@@ -87,6 +90,7 @@ impl Compiler {
         if let Some(mut audience) = self.audiences.remove(key) {
             audience.clear(tables_of(key), &mut self.memo);
             self.unsettled.remove(key);
+            self.inline.remove(key);
             self.died.push(audience);
         }
     }

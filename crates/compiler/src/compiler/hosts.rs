@@ -33,6 +33,7 @@ impl Compiler {
                 }
                 (true, false) => {
                     self.hosts.remove(host);
+                    self.plans.forget(host);
                     self.readers.forget(&Reader::Facts(host.clone()));
                     changed.insert(host.clone());
                 }

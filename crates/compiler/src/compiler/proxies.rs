@@ -7,6 +7,7 @@ use super::Compiler;
 use crate::audience::AudienceKey;
 use crate::edit::ProxyId;
 use crate::index::reading::Reading;
+use crate::link::plan::Plan;
 use crate::link::proxies::LinkedProxy;
 use crate::link::scope::{Scope, ScopeKey};
 use crate::readers::Reader;
@@ -50,8 +51,9 @@ impl Compiler {
             let mut state = ScopeState::new(scope);
             let mut slots = BTreeSet::new();
             for (host, facts) in &self.hosts {
-                let plan = crate::link::plan::Plan::link(&state.scope, host, facts);
-                state.replan(host, Some(Arc::new(plan)), &mut slots);
+                let plan = Plan::link(&state.scope, host, facts);
+                let plan = self.plans.share(host, plan);
+                state.replan(host, Some(plan), &mut slots);
             }
             state.settle_slots(slots);
             state.settle_needs();

@@ -1,7 +1,6 @@
 //! From facts to plans, and from plans to the audiences of a scope.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use ferromesh_mesh::name::Hostname;
 
@@ -39,12 +38,16 @@ impl Compiler {
                 renewed.insert(key);
             }
         }
+        if hosts.is_empty() && renewed.is_empty() {
+            return;
+        }
         let Self {
             scopes,
             audiences,
             memo,
             unsettled,
             hosts: facts,
+            plans,
             #[cfg(test)]
             work,
             ..
@@ -67,7 +70,7 @@ impl Compiler {
             for host in planned {
                 let plan = facts
                     .get(host)
-                    .map(|facts| Arc::new(Plan::link(&state.scope, host, facts)));
+                    .map(|facts| plans.share(host, Plan::link(&state.scope, host, facts)));
                 changes.extend(state.replan(host, plan, &mut slots));
             }
             let slots = state.settle_slots(slots);

@@ -16,7 +16,6 @@ use crate::layers;
 use crate::link::keys::{Host, ViewKey};
 use crate::memo::Fate;
 use crate::project::{self, Inline};
-use crate::proxy::Tables;
 use crate::readers::Reader;
 
 impl Compiler {
@@ -61,9 +60,8 @@ impl Compiler {
     /// Tables with virtual hosts inside are only for clients of the old protocol: there are few
     /// such audiences, so that they are simply asked.
     fn outdate_tables_with(&mut self, host: &Arc<Host>) {
-        for (key, audience) in &mut self.audiences {
-            if let AudienceKey::Routes(_, kind) = key
-                && kind.tables == Tables::Inline
+        for key in &self.inline {
+            if let Some(audience) = self.audiences.get_mut(key)
                 && audience.shows(host)
             {
                 audience.outdated.insert(host.table.clone());

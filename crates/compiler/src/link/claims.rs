@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferromesh_mesh::name::Hostname;
@@ -44,12 +45,15 @@ pub(crate) enum Place {
     Socket(Option<IpAddr>),
 }
 
+/// Who comes first: the oldest. The host is part of it, because a declaration may change its name
+/// from one edit to the next.
+type Order = (Seniority, Hostname);
+
 /// A service that wants a slot.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
-    /// Who comes first: the oldest. The host is part of it, because a declaration may change its
-    /// name from one edit to the next.
-    pub(crate) order: (Seniority, Hostname),
+    /// Its precedence.
+    pub(crate) order: Order,
     /// What is spoken.
     pub(crate) speaks: Speaks,
     /// The cluster of its connections.
@@ -119,10 +123,10 @@ impl PartialEq for Claim {
 /// All claims to a slot; who gets it is found without looking at all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
-    http: BTreeMap<(Seniority, Hostname), Claim>,
-    detect: BTreeMap<(Seniority, Hostname), Claim>,
-    tcp: BTreeMap<(Seniority, Hostname), Claim>,
-    ranges: BTreeMap<(IpNet, (Seniority, Hostname)), Claim>,
+    http: BTreeMap<Order, Arc<Claim>>,
+    detect: BTreeMap<Order, Arc<Claim>>,
+    tcp: BTreeMap<Order, Arc<Claim>>,
+    ranges: BTreeMap<(IpNet, Order), Arc<Claim>>,
 }
 
 /// Who gets a slot.
@@ -140,7 +144,7 @@ pub(crate) struct Award {
 
 impl Claims {
     /// One more claim.
-    pub(crate) fn insert(&mut self, claim: Claim) {
+    pub(crate) fn insert(&mut self, claim: Arc<Claim>) {
         match claim.speaks {
             Speaks::Http => self.http.insert(claim.order.clone(), claim),
             Speaks::Detect => self.detect.insert(claim.order.clone(), claim),
@@ -175,7 +179,7 @@ impl Claims {
     /// connections the oldest gets them; requests and connections are told apart, unless the
     /// server may speak first: then the oldest of both gets everything (Istio).
     pub(crate) fn award(&self, slot: &Slot) -> Option<Award> {
-        let oldest = |a: Option<&'_ Claim>, b: Option<&'_ Claim>| match (a, b) {
+        let oldest = |a: Option<&Arc<Claim>>, b: Option<&Arc<Claim>>| match (a, b) {
             (Some(a), Some(b)) => Some(if a.order <= b.order {
                 a.clone()
             } else {
@@ -183,7 +187,8 @@ impl Claims {
             }),
             (a, b) => a.or(b).cloned(),
         };
-        let first = |claims: &BTreeMap<_, Claim>| claims.first_key_value().map(|(_, c)| c.clone());
+        let first =
+            |claims: &BTreeMap<_, Arc<Claim>>| claims.first_key_value().map(|(_, c)| c.clone());
         let (http, detect, tcp) = (first(&self.http), first(&self.detect), first(&self.tcp));
         let requests = oldest(http.as_ref(), detect.as_ref());
         let connections = oldest(tcp.as_ref(), detect.as_ref());
@@ -227,7 +232,7 @@ impl Claims {
     }
 
     /// Claims that get nothing of the slot, and who got it instead.
-    pub(crate) fn losers(&self) -> Vec<(&Claim, &Claim)> {
+    pub(crate) fn losers(&self) -> Vec<(&Arc<Claim>, &Arc<Claim>)> {
         let mut losers = Vec::new();
         let connections: BTreeMap<_, _> = self.tcp.iter().chain(&self.detect).collect();
         let mut in_order = connections.into_values();
@@ -256,7 +261,7 @@ impl Claims {
     }
 
     /// All claims.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Claim> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Claim>> {
         self.http
             .values()
             .chain(self.detect.values())

@@ -27,7 +27,7 @@ pub(crate) struct Plan {
     /// Virtual hosts.
     pub(crate) hosts: Vec<PlannedHost>,
     /// Listeners.
-    pub(crate) claims: Vec<(Slot, Claim)>,
+    pub(crate) claims: Vec<(Slot, Arc<Claim>)>,
 }
 
 /// A cluster, perhaps with instances of its own.

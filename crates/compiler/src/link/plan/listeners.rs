@@ -1,6 +1,7 @@
 //! The listeners that a service wants.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ferromesh_mesh::decl::service::ServicePort;
 use ferromesh_mesh::policy::load_balancer::HashKey;
@@ -31,20 +32,22 @@ impl Plan {
             Some(HashKey::Header(_) | HashKey::Cookie { .. } | HashKey::QueryParameter(_))
             | None => Affinity::None,
         };
-        let claim = |speaks| Claim {
-            order: (service.rank.seniority.clone(), service.service.host.clone()),
-            speaks,
-            cluster: ClusterName::Outbound {
-                port: number,
-                subset: None,
-                host: service.service.host.clone(),
-            },
-            idle_timeout: policy
-                .connection_pool
-                .as_ref()
-                .and_then(|pool| pool.tcp_idle_timeout),
-            affinity,
-            origin: service.service.origin.clone(),
+        let claim = |speaks| {
+            Arc::new(Claim {
+                order: (service.rank.seniority.clone(), service.service.host.clone()),
+                speaks,
+                cluster: ClusterName::Outbound {
+                    port: number,
+                    subset: None,
+                    host: service.service.host.clone(),
+                },
+                idle_timeout: policy
+                    .connection_pool
+                    .as_ref()
+                    .and_then(|pool| pool.tcp_idle_timeout),
+                affinity,
+                origin: service.service.origin.clone(),
+            })
         };
         let slot = |capture, place| Slot {
             capture,
