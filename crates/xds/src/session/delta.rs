@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::order::{ORDER, is_referred};
 use super::watch::{FLIGHTS, Flight};
-use super::{Content, Session};
+use super::{Content, Session, Variant};
 use crate::frame::Frame;
 use crate::resource::{Resource, ResourceId, ResourceType, bodyless};
 
@@ -123,6 +123,11 @@ impl Session {
             }
             match self.content(id) {
                 Content::Current(resource) if self.is_held(&resource) => continue,
+                Content::Current(resource) | Content::Older(resource)
+                    if self.is_early(&resource, id) =>
+                {
+                    batch.kept.push(id);
+                }
                 Content::Current(resource) => {
                     batch.add(id, &resource, resource.delta.clone(), true)
                 }
@@ -199,6 +204,9 @@ impl Session {
         if ty == ResourceType::Cluster {
             let clusters = std::mem::take(&mut batch.sent);
             self.clusters_sent(&clusters, &fresh, now);
+        }
+        if ty == ResourceType::Route && self.variant == Variant::Delta {
+            self.tables_known(&fresh, true);
         }
         if ty == ResourceType::Endpoints && self.watches.get(ty).dirty.is_empty() {
             self.warm(now);

@@ -74,7 +74,7 @@ impl Closing {
 
 impl Session {
     /// When [`Session::next_frame`] may have something to say although nothing happened.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
         let waiting = REFERRING
             .iter()
             .any(|ty| !self.watches.get(*ty).dirty.is_empty());
@@ -83,10 +83,12 @@ impl Session {
             .iter()
             .any(|ty| !self.watches.get(*ty).gone.is_empty());
         let settling = self.closing.not_before.filter(|_| removals);
-        match (warming, settling) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        // What is late already waits for something else to happen.
+        [warming, settling]
+            .into_iter()
+            .flatten()
+            .filter(|time| *time > now)
+            .min()
     }
 
     /// Clusters were sent: their endpoints have to follow, because Envoy keeps an updated
@@ -123,6 +125,45 @@ impl Session {
                 self.awaiting.insert(*id, now + WARMING);
             }
         }
+    }
+
+    /// The client got to know route tables: it takes their virtual hosts from now on. If a table
+    /// has none, it has to be told so: Envoy's listener would wait 15 s for an answer.
+    pub(super) fn tables_known(&mut self, tables: &[ResourceId], again: bool) {
+        let snapshot = Arc::clone(&self.snapshot);
+        for route in tables.iter().filter_map(|id| snapshot.resource(*id)) {
+            let watch = self.watches.get_mut(ResourceType::VirtualHost);
+            if !watch.wildcard && !self.tables.contains(&route.name) {
+                continue;
+            }
+            let mut empty = true;
+            let catalogs = self
+                .audiences
+                .iter()
+                .filter_map(|audience| snapshot.catalog(*audience));
+            for (_, id) in catalogs.flat_map(|catalog| catalog.virtual_hosts(&route.name)) {
+                empty = false;
+                if again || !self.sent.contains(id.0) {
+                    watch.dirty.insert(id.0);
+                }
+            }
+            if empty && again {
+                watch.unknown.push(Arc::from(format!("{}/", route.name)));
+            }
+        }
+    }
+
+    /// Whether the client would ignore this virtual host, because it does not know the table. It
+    /// gets it when it gets the table.
+    pub(super) fn is_early(&self, host: &Resource, id: ResourceId) -> bool {
+        host.ty == ResourceType::VirtualHost
+            && self.watches.get(ResourceType::Route).seen
+            && !self.sent.contains(id.0)
+            && !self.subscribed.contains(id.0)
+            && host.name.rsplit_once('/').is_some_and(|(table, _)| {
+                let route = self.resolve(ResourceType::Route, table);
+                !self.tables.contains(table) && route.is_none_or(|id| !self.sent.contains(id.0))
+            })
     }
 
     /// Forgets the clusters whose endpoints have been answered, or have not been asked for in time.

@@ -86,6 +86,7 @@ impl Session {
         }
     }
 
+    /// `owed`: the client has nothing yet, and must be answered even if there is nothing.
     fn subscribe_all(&mut self, ty: ResourceType, owed: bool) {
         let snapshot = Arc::clone(&self.snapshot);
         let watch = self.watches.get_mut(ty);
@@ -93,17 +94,19 @@ impl Session {
         if std::mem::replace(&mut watch.wildcard, true) {
             return;
         }
-        for catalog in self
-            .audiences
-            .iter()
-            .filter_map(|audience| snapshot.catalog(*audience))
-        {
-            for (_, id) in catalog.iter(ty) {
-                if !self.sent.contains(id.0) {
-                    watch.dirty.insert(id.0);
-                }
+        let mut tables = Vec::new();
+        for audience in self.audiences.iter() {
+            let Some(catalog) = snapshot.catalog(*audience) else {
+                continue;
+            };
+            let unsent = catalog.iter(ty).filter(|(_, id)| !self.sent.contains(id.0));
+            watch.dirty.extend(unsent.map(|(_, id)| id.0));
+            if ty == ResourceType::VirtualHost && owed {
+                let routes = catalog.iter(ResourceType::Route).map(|(_, id)| id);
+                tables.extend(routes.filter(|id| self.sent.contains(id.0)));
             }
         }
+        self.tables_known(&tables, true);
     }
 
     /// An empty answer to the subscription of a table would leave Envoy's listener waiting for
@@ -164,8 +167,11 @@ impl Session {
             if !self.subscribed.contains(id.0) && !self.covers(ty, name) {
                 continue;
             }
-            self.sent.insert(id.0);
+            let new = self.sent.insert(id.0);
             self.resume_one(ty, id, version);
+            if new && ty == ResourceType::Route {
+                self.tables_known(&[id], false);
+            }
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Client {
     endpoints: BTreeSet<String>,
     routes: Vec<String>,
     nonces: BTreeMap<ResourceType, (String, String)>,
+    /// It has asked for virtual hosts, which it does as soon as it knows a table.
+    hosts: bool,
 }
 
 impl Client {
@@ -55,6 +57,7 @@ impl Client {
             endpoints: BTreeSet::new(),
             routes,
             nonces: BTreeMap::new(),
+            hosts: false,
         }
     }
 
@@ -66,19 +69,18 @@ impl Client {
         }
         let versions = self.nonces.clone();
         let endpoints: Vec<_> = self.endpoints.iter().cloned().collect();
-        let tables = if self.variant == Variant::Delta {
-            self.routes.clone()
-        } else {
-            Vec::new()
-        };
         for (ty, names) in [
             (ResourceType::Cluster, Vec::new()),
             (ResourceType::Endpoints, endpoints),
             (ResourceType::Listener, Vec::new()),
             (ResourceType::Route, self.routes.clone()),
-            (ResourceType::VirtualHost, tables),
+            (ResourceType::VirtualHost, Vec::new()),
         ] {
-            let whole = matches!(ty, ResourceType::Cluster | ResourceType::Listener);
+            let whole = match ty {
+                ResourceType::Cluster | ResourceType::Listener => true,
+                ResourceType::VirtualHost => self.hosts,
+                ResourceType::Endpoints | ResourceType::Route | ResourceType::Secret => false,
+            };
             if whole || !names.is_empty() {
                 let version_info = versions
                     .get(&ty)
@@ -151,6 +153,13 @@ impl Client {
             {
                 self.ask_endpoints(Some(name.clone()), None);
             }
+            if ty == ResourceType::VirtualHost && !self.knows_table(&name) {
+                continue;
+            }
+            if ty == ResourceType::Route && self.variant == Variant::Delta && !self.hosts {
+                self.hosts = true;
+                self.ask(ResourceType::VirtualHost, Vec::new(), String::new());
+            }
             self.held.insert(
                 (ty, name),
                 Held {
@@ -180,8 +189,20 @@ impl Client {
         self.answer(ty, response.nonce, response.version_info, &refused);
     }
 
+    fn knows_table(&self, host: &str) -> bool {
+        let table = host.split_once('/').map_or("", |(table, _)| table);
+        self.held
+            .contains_key(&(ResourceType::Route, table.to_owned()))
+    }
+
     fn drop_resource(&mut self, ty: ResourceType, name: &str) {
         self.held.remove(&(ty, name.to_owned()));
+        if ty == ResourceType::Route {
+            let of_table =
+                |host: &str| host.split_once('/').is_some_and(|(table, _)| table == name);
+            self.held
+                .retain(|(held, host), _| *held != ResourceType::VirtualHost || !of_table(host));
+        }
         if ty == ResourceType::Cluster && self.endpoints.remove(name) {
             self.held
                 .remove(&(ResourceType::Endpoints, name.to_owned()));

@@ -102,7 +102,7 @@ fn routes_do_not_wait_for_ever() {
     world.lines();
     world.put(&["cds n=eds1", "vhds 80/a:80=2->n"]);
     while world.write() {}
-    let due = world.session.deadline().expect("a time limit");
+    let due = world.session.deadline(world.now).expect("a time limit");
     assert_eq!(due, world.now + Duration::from_secs(5));
     world.now = due;
     while world.write() {}
@@ -211,9 +211,17 @@ fn responses_are_split_at_64_kib() {
 
 #[test]
 fn an_empty_wildcard_is_answered() {
-    let mut world = World::new(Variant::Delta, &["80"]);
+    let mut world = World::new(Variant::Delta, &["80", "90"]);
     world.connect();
-    assert_eq!(world.lines(), ["cds", "lds", "rds -80", "vhds ?80/"]);
+    assert_eq!(world.lines(), ["cds", "lds", "rds -90 -80"]);
+    world.put(&["rds 80=1", "vhds 80/a=1"]);
+    assert_eq!(world.lines(), ["rds 80=1", "vhds 80/a=1"]);
+    world.put(&["rds 90=1"]);
+    assert_eq!(
+        world.lines(),
+        ["rds 90=1", "vhds ?90/"],
+        "a second table without hosts"
+    );
 }
 
 #[test]

@@ -69,6 +69,8 @@ fn step() -> impl Strategy<Value = Step> {
 fn name(ty: ResourceType, stem: &str) -> String {
     match ty {
         ResourceType::VirtualHost => format!("80/{stem}"),
+        // The table of the hosts is one of them.
+        ResourceType::Route if stem == "l0n1" => "80".to_owned(),
         ResourceType::Cluster
         | ResourceType::Endpoints
         | ResourceType::Listener
@@ -225,7 +227,10 @@ impl Play {
                         eds.is_some_and(|cluster| cluster.body.starts_with("eds"))
                     }
                     ResourceType::Route => ["80", "l0n0", "l1n1", "m"].contains(&name.as_str()),
-                    ResourceType::VirtualHost => world.client.variant == Variant::Delta,
+                    ResourceType::VirtualHost => {
+                        let table = (ResourceType::Route, "80".to_owned());
+                        world.client.variant == Variant::Delta && held.contains_key(&table)
+                    }
                     ResourceType::Cluster | ResourceType::Listener | ResourceType::Secret => true,
                 };
                 if !wanted {
@@ -404,6 +409,7 @@ proptest! {
     #[test]
     fn make_before_break(edits in prop::collection::vec(edit(), 1..150)) {
         let mut world = World::new(Variant::Delta, &["80"]);
+        world.put(&["rds 80=1"]);
         world.connect();
         let mut hosts = Hosts::default();
         for edit in &edits {
