@@ -14,16 +14,20 @@ use super::{References, rule, table};
 use crate::{Emitted, Kind, names};
 
 /// The virtual host of a view as a resource of its own. Its alias is mandatory: Envoy finds by
-/// it which of the names that it asked for an answer is for.
+/// it which of the names that it asked for an answer is for. And the host inside must have the
+/// resource's name: by that, Envoy 1.40 finds the host which a removed resource leaves behind.
 pub(crate) fn emit(view: &VirtualHost) -> Emitted {
     let name = names::virtual_host(&view.table, &view.host, view.port);
     let mut references = References::new();
-    let body = virtual_host(view, &mut references).encode_to_vec();
+    let body = envoy::route::VirtualHost {
+        name: name.clone(),
+        ..virtual_host(view, &mut references)
+    };
     Emitted {
         kind: Kind::VirtualHost,
         aliases: vec![name.clone()],
         name,
-        body,
+        body: body.encode_to_vec(),
         refers_to: references.into_iter().collect(),
         eds: None,
     }
