@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ferromesh_xds::{Frame, Variant};
 use h2::RecvStream;
@@ -32,6 +32,9 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 /// How much of what was written may wait for the client. A response is added as soon as less
 /// than this waits.
 const UNSENT: usize = 16 << 10;
+
+/// How soon something that is late is looked at again.
+const RETRY: Duration = Duration::from_millis(10);
 
 const HEADERS: u32 = 16 << 10;
 
@@ -238,11 +241,16 @@ impl Connection {
             self.http2.graceful_shutdown();
             return Poll::Ready(());
         }
-        let streams = self.streams.iter().filter_map(Ads::deadline);
+        let streams = self
+            .streams
+            .iter()
+            .filter_map(|stream| stream.deadline(now));
         let ping = self.ping.as_ref().map(|ping| ping.next);
         let Some(next) = streams.chain(ping).chain(idle).min() else {
             return Poll::Pending;
         };
+        // Whatever is late and was not dealt with gets another look soon, but not in a loop.
+        let next = next.max(now + RETRY);
         if self.timer.deadline() != next.into() {
             self.timer.as_mut().reset(next.into());
         }

@@ -15,6 +15,8 @@
 mod connection;
 mod input;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub mod counters;
 pub mod hub;

@@ -60,7 +60,7 @@ pub struct Applied {
 
 type Reading = Box<dyn FnOnce(&Acceptance, &Compiler) + Send>;
 
-enum Command {
+pub(crate) enum Command {
     Apply {
         changes: Vec<Change>,
         since: Instant,
@@ -127,6 +127,12 @@ impl PlaneHandle {
             let _ = done.send(read(acceptance, compiler));
         })));
         value.await.ok()
+    }
+
+    /// A way to something else that obeys.
+    #[cfg(test)]
+    pub(crate) fn for_tests(commands: mpsc::UnboundedSender<Command>, hub: Arc<Hub>) -> Self {
+        Self { commands, hub }
     }
 
     /// What the plane and the streams share.

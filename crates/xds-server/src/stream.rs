@@ -182,11 +182,12 @@ impl Ads {
     }
 
     /// When the stream has to be polled although nothing happened.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let state = match &self.state {
             State::Anonymous { until } => Some(*until),
             State::Introduced(_) => None,
-            State::Open(open) => open.session.deadline(),
+            State::Open(_) if self.blocked.is_some() => None,
+            State::Open(open) => open.session.deadline(now),
         };
         let blocked = self.blocked.map(|since| since + self.shared.limits.stall);
         [state, blocked, self.input.deadline()]

@@ -175,11 +175,11 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(
-            concerned(&mut |world| drop(world.replace(a, encode("a", "2")))),
+            concerned(&mut |world| assert!(world.replace(a, encode("a", "2")))),
             [1, 2]
         );
         assert_eq!(
-            concerned(&mut |world| drop(world.replace(b, encode("b", "2")))),
+            concerned(&mut |world| assert!(world.replace(b, encode("b", "2")))),
             [2, 3]
         );
         let new = &mut |world: &mut SnapshotBuilder| {
