@@ -71,6 +71,13 @@ pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
             hint: None,
         });
     }
+    for (socket, origin) in &linked.inbound.unbound {
+        let message = format!("proxy {name}: {socket} is not bound, because the app listens there");
+        list.push(
+            warn(origin, "port-taken", message)
+                .hint("let the app listen on another address, such as 127.0.0.1"),
+        );
+    }
     let reserved: BTreeSet<SocketAddr> = taken
         .iter()
         .chain(http_proxy_port)

@@ -14,6 +14,10 @@ use crate::index::reading::Reading;
 use crate::index::routes_link::RoutesLink;
 use crate::question::Domain;
 
+/// How many hosts of one object are looked at to find the tables of the others: all pairs would be
+/// too many for an object with thousands of hosts.
+const FELLOWS: usize = 64;
+
 /// A service that a name may mean.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Candidate {
@@ -101,7 +105,7 @@ impl Facts {
         }
         let mut others = BTreeMap::new();
         for RouteCandidate { pattern, link } in &routes {
-            let fellows = link.hosts.iter().filter(|_| pattern == host);
+            let fellows = link.hosts.iter().filter(|_| pattern == host).take(FELLOWS);
             for other in link.destinations.iter().chain(fellows) {
                 if other != host && !others.contains_key(other) {
                     others.insert(other.clone(), Target::gather(other, reading));

@@ -34,6 +34,8 @@ pub(crate) struct Inbound {
     pub(crate) views: Vec<ViewKey>,
     /// Sockets that its listeners bind, and those of the app itself.
     pub(crate) sockets: BTreeSet<SocketAddr>,
+    /// Sockets that are not bound, because the app itself has them.
+    pub(crate) unbound: Vec<(SocketAddr, Origin)>,
 }
 
 /// A port that is served.
@@ -111,7 +113,10 @@ impl Inbound {
 
     fn bind(&mut self, served: &Served, address: IpAddr, port: InboundPort) {
         let socket = SocketAddr::new(address, port.port);
-        self.sockets.insert(socket);
+        if !self.sockets.insert(socket) {
+            self.unbound.push((socket, served.origin.clone()));
+            return;
+        }
         self.views.push(ViewKey::Listener(Arc::new(ListenerKey {
             name: ListenerName::Inbound(socket),
             traffic: ListenerTraffic::Inbound { port },

@@ -184,6 +184,17 @@ fn a_workload_serves_the_ports_of_its_services() {
             "inbound|9091 Tcp(127.0.0.1:9091)",
         ],
     );
+    let mut colliding = bound_proxy("a", "web-1");
+    if let Interception::None(bound) = &mut colliding.interception {
+        bound.app = bound.inbound;
+    }
+    let without_listeners = inbound(colliding);
+    assert!(
+        without_listeners
+            .iter()
+            .all(|line| line.starts_with("inbound|")),
+        "{without_listeners:?}"
+    );
     let mut transparent = proxy("a", "web-1");
     transparent.interception = Interception::Tproxy;
     assert!(inbound(transparent).contains(&"inbound|8080 original".to_owned()));
