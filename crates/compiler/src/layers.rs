@@ -91,7 +91,9 @@ pub(crate) fn built_in() -> [ViewKey; 2] {
     [
         plain(
             ClusterName::Passthrough,
-            Discovery::Original { source: None },
+            Discovery::Original {
+                sources: Vec::new(),
+            },
         ),
         plain(ClusterName::BlackHole, Discovery::Nothing),
     ]

@@ -25,19 +25,7 @@ impl Compiler {
         hosts: &BTreeSet<Hostname>,
         regroup: &mut BTreeSet<ProxyId>,
     ) {
-        let mut renewed = BTreeSet::new();
-        for key in stale {
-            if !self.scopes.contains_key(&key) {
-                continue;
-            }
-            let scope = self.link_scope(&key);
-            if let Some(state) = self.scopes.get_mut(&key)
-                && state.scope != scope
-            {
-                state.scope = scope;
-                renewed.insert(key);
-            }
-        }
+        let renewed = self.renew(stale);
         if hosts.is_empty() && renewed.is_empty() {
             return;
         }
@@ -94,6 +82,24 @@ impl Compiler {
                 apply_slots(key, audience, state, &slots, memo);
             }
         }
+    }
+
+    /// Links scopes again, and returns those that import something else.
+    fn renew(&mut self, stale: BTreeSet<ScopeKey>) -> BTreeSet<ScopeKey> {
+        let mut renewed = BTreeSet::new();
+        for key in stale {
+            if !self.scopes.contains_key(&key) {
+                continue;
+            }
+            let scope = self.link_scope(&key);
+            if let Some(state) = self.scopes.get_mut(&key)
+                && state.scope != scope
+            {
+                state.scope = scope;
+                renewed.insert(key);
+            }
+        }
+        renewed
     }
 }
 

@@ -163,6 +163,13 @@ impl Compiler {
         }));
         edits.extend(unlists);
         edits.extend(lists);
+        self.assign(&mut edits);
+        edits.extend(late);
+        edits.extend(drops);
+        edits
+    }
+
+    fn assign(&mut self, edits: &mut Vec<Edit>) {
         for proxy in std::mem::take(&mut self.moved) {
             if let Some(open) = self.proxies.get(&proxy) {
                 let audiences = open
@@ -174,9 +181,6 @@ impl Compiler {
                 edits.push(Edit::Assign { proxy, audiences });
             }
         }
-        edits.extend(late);
-        edits.extend(drops);
-        edits
     }
 }
 

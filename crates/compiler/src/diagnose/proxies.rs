@@ -1,13 +1,13 @@
 //! What is wrong where a proxy is.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ferromesh_mesh::diagnostic::{Diagnostic, Severity};
 
 use super::{ports, warn};
 use crate::audience::Facet;
-use crate::link::claims::{Capture, Place};
+use crate::link::claims::{Capture, Claims, Place, Slot};
 use crate::link::proxies::LinkedProxy;
 use crate::proxy::{Interception, Proxy};
 use crate::scopes::ScopeState;
@@ -84,23 +84,34 @@ pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
         .map(|port| SocketAddr::new(bound.outbound, *port))
         .collect();
     for (slot, claims) in state.claims() {
-        if slot.capture != Capture::Bound {
-            continue;
+        if slot.capture == Capture::Bound {
+            ports::conflicts(slot, claims, list);
+            check_slot(slot, claims, (&name, bound.outbound), &reserved, list);
         }
-        ports::conflicts(slot, claims, list);
-        let address = match slot.place {
-            Place::Socket(Some(address)) => address,
-            Place::Socket(None) | Place::Anywhere | Place::Address(_) => bound.outbound,
-        };
-        if reserved.contains(&SocketAddr::new(address, slot.port)) {
-            for claim in claims.all() {
-                let message = format!(
-                    "port {} of {} is not bound for proxy {name}: the proxy or its app has that port",
-                    slot.port,
-                    claim.host()
-                );
-                list.push(warn(&claim.origin, "port-taken", message));
-            }
-        }
+    }
+}
+
+/// Whether a slot's port is one that the proxy or its app has already.
+fn check_slot(
+    slot: &Slot,
+    claims: &Claims,
+    (name, outbound): (&str, IpAddr),
+    reserved: &BTreeSet<SocketAddr>,
+    list: &mut Vec<Diagnostic>,
+) {
+    let address = match slot.place {
+        Place::Socket(Some(address)) => address,
+        Place::Socket(None) | Place::Anywhere | Place::Address(_) => outbound,
+    };
+    if !reserved.contains(&SocketAddr::new(address, slot.port)) {
+        return;
+    }
+    for claim in claims.all() {
+        let message = format!(
+            "port {} of {} is not bound for proxy {name}: the proxy or its app has that port",
+            slot.port,
+            claim.host()
+        );
+        list.push(warn(&claim.origin, "port-taken", message));
     }
 }

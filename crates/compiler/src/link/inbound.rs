@@ -69,15 +69,14 @@ impl Inbound {
             }
         };
         let mut inbound = Self::default();
-        let source = match (&proxy.interception, families.v4) {
-            (Interception::Redirect, true) => Some(UNCAPTURED_V4),
-            (Interception::Redirect, false) => Some(UNCAPTURED_V6),
-            (Interception::Tproxy | Interception::None(_), _) => None,
+        let sources = match &proxy.interception {
+            Interception::Redirect => families.uncaptured(),
+            Interception::Tproxy | Interception::None(_) => Vec::new(),
         };
         let mut captured = Vec::new();
         for served in &served {
             let name = ClusterName::Inbound { port: served.port };
-            let discovery = discovery(served, proxy, workload, source);
+            let discovery = discovery(served, proxy, workload, &sources);
             if let (Interception::None(_), Discovery::Static { address, .. }) =
                 (&proxy.interception, &discovery)
                 && let AppAddress::Tcp(socket) = address
@@ -106,7 +105,7 @@ impl Inbound {
         }
         if !matches!(proxy.interception, Interception::None(_)) {
             let transparent = proxy.interception == Interception::Tproxy;
-            inbound.capture(captured, transparent, families, source);
+            inbound.capture(captured, transparent, families, sources);
         }
         inbound
     }
@@ -129,11 +128,11 @@ impl Inbound {
         ports: Vec<InboundPort>,
         transparent: bool,
         families: Families,
-        source: Option<IpAddr>,
+        sources: Vec<IpAddr>,
     ) {
         self.views.push(ViewKey::Plain(Arc::new(PlainCluster {
             name: ClusterName::InboundPassthrough,
-            discovery: Discovery::Original { source },
+            discovery: Discovery::Original { sources },
             protocol: Protocol::Tcp,
             pool: None,
             origin: None,
@@ -159,6 +158,16 @@ impl Families {
         v4.into_iter()
             .chain(v6)
             .map(|address| SocketAddr::new(address, port))
+            .collect()
+    }
+}
+
+impl Families {
+    /// The sources of the families that are not captured again.
+    fn uncaptured(self) -> Vec<IpAddr> {
+        let v4 = self.v4.then_some(UNCAPTURED_V4);
+        v4.into_iter()
+            .chain(self.v6.then_some(UNCAPTURED_V6))
             .collect()
     }
 }
@@ -255,7 +264,7 @@ fn discovery(
     served: &Served,
     proxy: &Proxy,
     workload: Option<&Workload>,
-    source: Option<IpAddr>,
+    sources: &[IpAddr],
 ) -> Discovery {
     let tcp = |address, source| Discovery::Static {
         address: AppAddress::Tcp(address),
@@ -266,7 +275,9 @@ fn discovery(
             tcp(SocketAddr::new(bound.app, served.port), None)
         }
         // Services: to the workload's own address, as the client addressed it.
-        (AppEndpoint::Default, _) if !served.is_declared => Discovery::Original { source },
+        (AppEndpoint::Default, _) if !served.is_declared => Discovery::Original {
+            sources: sources.to_vec(),
+        },
         (AppEndpoint::Default, _) => {
             let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
             tcp(SocketAddr::new(loopback, served.port), None)
@@ -276,7 +287,11 @@ fn discovery(
             tcp(SocketAddr::new(bound.app, *port), None)
         }
         (AppEndpoint::Instance(port), _) => match own_address(workload) {
-            Some(address) => tcp(SocketAddr::new(address, *port), source),
+            Some(address) => {
+                let same_family = |source: &&IpAddr| source.is_ipv4() == address.is_ipv4();
+                let source = sources.iter().find(same_family).copied();
+                tcp(SocketAddr::new(address, *port), source)
+            }
             None => Discovery::Nothing,
         },
         (AppEndpoint::Unix(path), _) => Discovery::Static {

@@ -211,7 +211,9 @@ fn discovery(
     merged: &Merged,
     mesh: &MeshConfig,
 ) -> Discovery {
-    let by_address = Discovery::Original { source: None };
+    let by_address = Discovery::Original {
+        sources: Vec::new(),
+    };
     if load_balancer.algorithm == Algorithm::Passthrough {
         return by_address;
     }

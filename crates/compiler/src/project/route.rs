@@ -8,6 +8,9 @@ use ferromesh_mesh::decl::http_routes::{
 };
 use ferromesh_mesh::decl::service::Service;
 use ferromesh_mesh::name::Hostname;
+use ferromesh_mesh::policy::cors::Cors;
+use ferromesh_mesh::policy::fault::Fault;
+use ferromesh_mesh::policy::headers::MessageHeaders;
 use ferromesh_mesh::policy::load_balancer::HashKey;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::policy::retry::RetryPolicy;
@@ -113,7 +116,33 @@ pub(super) fn project(
     } else {
         Arc::from(format!("{name}.{match_name}"))
     };
-    let (action, headers, cors, fault) = match action {
+    let (action, headers, cors, fault) = act(action, destinations, reading);
+    Route {
+        name,
+        request: request.clone(),
+        stat_prefix: stat_prefix.clone(),
+        action,
+        headers: headers.clone(),
+        cors: cors.clone(),
+        fault: fault.clone(),
+        origin: Some(origin.clone()),
+    }
+}
+
+type Acts<'r> = (
+    Action,
+    &'r MessageHeaders,
+    &'r Option<Cors>,
+    &'r Option<Fault>,
+);
+
+/// What is done, with what every kind of action has.
+fn act<'r>(
+    action: &'r HttpAction,
+    destinations: &Destinations,
+    reading: &mut Reading<'_>,
+) -> Acts<'r> {
+    match action {
         HttpAction::Forward(forward) => {
             let http_routes::Forward {
                 backends: _,
@@ -145,16 +174,6 @@ pub(super) fn project(
             cors,
             fault,
         ),
-    };
-    Route {
-        name,
-        request: request.clone(),
-        stat_prefix: stat_prefix.clone(),
-        action,
-        headers: headers.clone(),
-        cors: cors.clone(),
-        fault: fault.clone(),
-        origin: Some(origin.clone()),
     }
 }
 

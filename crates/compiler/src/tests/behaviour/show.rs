@@ -50,8 +50,10 @@ pub fn clusters(views: &Views) -> Vec<String> {
         View::Cluster(cluster) => {
             let found = match &cluster.discovery {
                 Discovery::Endpoints => "endpoints".to_owned(),
-                Discovery::Original { source: None } => "original".to_owned(),
-                Discovery::Original { source: Some(from) } => format!("original from {from}"),
+                Discovery::Original { sources } => match sources.as_slice() {
+                    [] => "original".to_owned(),
+                    sources => format!("original from {sources:?}"),
+                },
                 Discovery::Static { address, source: _ } => format!("{address:?}"),
                 Discovery::Dns { targets, .. } => targets
                     .iter()
