@@ -92,12 +92,11 @@ pub struct ClusterService {
 pub enum Discovery {
     /// By a resource of their own.
     Endpoints,
-    /// The address that the client asked for. `source` is the address to connect from
-    /// (127.0.0.6 for inbound traffic captured by redirection, so that it is not captured
-    /// again).
+    /// The address that the client asked for.
     Original {
-        /// Source address; `None` = any.
-        source: Option<IpAddr>,
+        /// The addresses to connect from, one for each family; none = any. (127.0.0.6 and ::6
+        /// for inbound traffic captured by redirection, so that it is not captured again.)
+        sources: Vec<IpAddr>,
     },
     /// These addresses (inbound in mode NONE, or a Sidecar's `defaultEndpoint`).
     Static {

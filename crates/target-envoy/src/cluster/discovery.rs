@@ -27,11 +27,11 @@ pub(super) fn cluster(
     balancer: &LoadBalancer,
 ) -> envoy::cluster::Cluster {
     if balancer.algorithm == Algorithm::Passthrough && *discovery != Discovery::Nothing {
-        return original(name, None);
+        return original(name, &[]);
     }
     match discovery {
         Discovery::Endpoints => by_endpoints(rendered),
-        Discovery::Original { source } => original(name, *source),
+        Discovery::Original { sources } => original(name, sources),
         Discovery::Static { address, source } => fixed(rendered, address, *source),
         Discovery::Dns {
             targets,
@@ -61,7 +61,7 @@ fn by_endpoints(rendered: &str) -> envoy::cluster::Cluster {
     }
 }
 
-fn original(name: &ClusterName, source: Option<IpAddr>) -> envoy::cluster::Cluster {
+fn original(name: &ClusterName, sources: &[IpAddr]) -> envoy::cluster::Cluster {
     envoy::cluster::Cluster {
         // The only addresses of an inbound cluster are the workload's own: forgetting one cuts
         // idle connections to the app for nothing.
@@ -72,20 +72,29 @@ fn original(name: &ClusterName, source: Option<IpAddr>) -> envoy::cluster::Clust
             | ClusterName::BlackHole
             | ClusterName::InboundPassthrough => None,
         },
-        upstream_bind_config: source.map(bind),
+        upstream_bind_config: bind(sources),
         ..of_type(DiscoveryType::OriginalDst)
     }
 }
 
-fn bind(source: IpAddr) -> envoy::core::BindConfig {
-    envoy::core::BindConfig {
-        source_address: Some(envoy::core::SocketAddress {
-            address: source.to_string(),
-            port_specifier: Some(envoy::core::socket_address::PortSpecifier::PortValue(0)),
-            ..Default::default()
-        }),
+/// Of several source addresses Envoy takes the one of the family of where it connects to.
+fn bind(sources: &[IpAddr]) -> Option<envoy::core::BindConfig> {
+    let mut sources = sources.iter().map(|source| envoy::core::SocketAddress {
+        address: source.to_string(),
+        port_specifier: Some(envoy::core::socket_address::PortSpecifier::PortValue(0)),
         ..Default::default()
-    }
+    });
+    let first = sources.next()?;
+    Some(envoy::core::BindConfig {
+        source_address: Some(first),
+        extra_source_addresses: sources
+            .map(|address| envoy::core::ExtraSourceAddress {
+                address: Some(address),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    })
 }
 
 fn fixed(rendered: &str, address: &AppAddress, source: Option<IpAddr>) -> envoy::cluster::Cluster {
@@ -110,7 +119,7 @@ fn fixed(rendered: &str, address: &AppAddress, source: Option<IpAddr>) -> envoy:
             }],
             ..Default::default()
         }),
-        upstream_bind_config: source.map(bind),
+        upstream_bind_config: bind(source.as_slice()),
         ..of_type(DiscoveryType::Static)
     }
 }

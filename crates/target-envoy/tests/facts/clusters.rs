@@ -141,13 +141,19 @@ fn passing_through_takes_no_endpoints() {
 
 #[test]
 fn the_app_sees_its_own_sidecar_as_the_source() {
-    let source = "127.0.0.6".parse().ok();
+    let sources = ["127.0.0.6", "::6"]
+        .into_iter()
+        .filter_map(|source| source.parse().ok())
+        .collect();
     let name = ClusterName::Inbound { port: 8080 };
-    let (_, cluster) = cluster(plain(name, Discovery::Original { source }));
-    let bind = cluster
-        .upstream_bind_config
-        .and_then(|it| it.source_address);
-    assert_eq!(bind.map(|it| it.address).as_deref(), Some("127.0.0.6"));
+    let (_, cluster) = cluster(plain(name, Discovery::Original { sources }));
+    let bind = cluster.upstream_bind_config.expect("sources");
+    let extra = bind.extra_source_addresses.into_iter();
+    let all: Vec<_> = std::iter::once(bind.source_address)
+        .chain(extra.map(|extra| extra.address))
+        .map(|address| address.expect("an address").address)
+        .collect();
+    assert_eq!(all, ["127.0.0.6", "::6"]);
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn discoveries() -> Vec<Discovery> {
     let two = vec![target("example.com", 0), target("192.0.2.1", 1)];
     let mut all = every! {
         Discovery::Endpoints => Discovery::Endpoints,
-        Discovery::Original { .. } => Discovery::Original { source: loopback },
+        Discovery::Original { .. } => Discovery::Original { sources: loopback.into_iter().collect() },
         Discovery::Static { .. } => Discovery::Static {
             address: AppAddress::Tcp(([127, 0, 0, 1], 8080).into()),
             source: loopback,
@@ -260,7 +260,9 @@ fn names() -> Vec<Cluster> {
         ClusterName::BlackHole => Discovery::Nothing,
         ClusterName::Inbound { .. }
         | ClusterName::Passthrough
-        | ClusterName::InboundPassthrough => Discovery::Original { source: None },
+        | ClusterName::InboundPassthrough => Discovery::Original {
+            sources: Vec::new(),
+        },
     };
     names
         .into_iter()

@@ -52,7 +52,10 @@ pub fn clusters(views: &Views) -> Vec<String> {
                 Discovery::Endpoints => "endpoints".to_owned(),
                 Discovery::Original { sources } => match sources.as_slice() {
                     [] => "original".to_owned(),
-                    sources => format!("original from {sources:?}"),
+                    sources => {
+                        let sources: Vec<_> = sources.iter().map(ToString::to_string).collect();
+                        format!("original from {}", sources.join(", "))
+                    }
                 },
                 Discovery::Static { address, source: _ } => format!("{address:?}"),
                 Discovery::Dns { targets, .. } => targets
