@@ -169,6 +169,9 @@ fn arguments(settings: &Settings, bootstrap: &str) -> Vec<OsString> {
         "immediate",
         "--log-level",
         &settings.envoy_log_level,
+        // Says for every route that a field will go some day, which Istio sets, too.
+        "--component-log-level",
+        "misc:error",
         "--log-format",
         relay::FORMAT,
         "--log-format-escaped",

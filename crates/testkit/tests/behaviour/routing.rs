@@ -120,7 +120,7 @@ async fn requests_and_responses_are_changed_as_the_rule_says() {
   - match: [{uri: {prefix: /headers}}]
     headers:
       request: {set: {x-set: new, host: rewritten.example.com}, add: {x-add: more}, remove: [x-remove]}
-      response: {set: {x-echo-instance: hidden}, add: {x-out: yes}, remove: [x-gone]}
+      response: {set: {x-echo-instance: hidden}, add: {x-out: out}, remove: [x-gone]}
     route: [{destination: {host: product, subset: v2}, headers: {request: {add: {x-backend: v2}}}}]
   - match: [{uri: {prefix: /old/}}]
     rewrite: {uri: /new/, authority: authority.example.com}
@@ -144,7 +144,7 @@ async fn requests_and_responses_are_changed_as_the_rule_says() {
         .header("x-echo-response", "x-gone=1");
     let answer = shop.send(request).await;
     assert_eq!(answer.header("x-echo-instance"), "hidden");
-    assert_eq!(answer.header("x-out"), "yes");
+    assert_eq!(answer.header("x-out"), "out");
     assert_eq!(answer.header("x-gone"), "");
     let seen = answer.json()["headers"].clone();
     assert_eq!(seen["x-set"], "new");
@@ -163,7 +163,8 @@ async fn requests_and_responses_are_changed_as_the_rule_says() {
     assert_eq!(seen["host"], "rewritten.example.com");
 
     let answer = shop.send(get("/old/path?q=1")).await;
-    assert_eq!(answer.json()["path"], "/new/path?q=1", "{}", answer.text());
+    assert_eq!(answer.json()["path"], "/new/path");
+    assert_eq!(answer.json()["query"], "q=1");
     assert_eq!(answer.seen_header("host"), "authority.example.com");
     let answer = shop.send(get("/re/a/b")).await;
     assert_eq!(answer.json()["path"], "/b/a");

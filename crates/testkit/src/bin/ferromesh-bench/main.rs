@@ -1,0 +1,289 @@
+//! `make bench`: what the control plane costs, next to a floor in the same run.
+//!
+//! Three parts, each a subcommand: `fleet` (fake proxies over TCP), `events` (instructions and
+//! time of single events inside the control plane, to be run under callgrind), and `floor`, the
+//! server that `fleet` compares with.
+
+mod events;
+mod floor;
+mod fleet;
+mod server;
+mod world;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use fleet::Fleet;
+use server::Server;
+use world::World;
+
+/// Benchmarks of the control plane.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Fake proxies over TCP against the control plane and against the floor.
+    Fleet {
+        /// The control plane's program.
+        #[arg(long)]
+        operator: PathBuf,
+        /// Services in the world, with 10 endpoints each.
+        #[arg(long, default_value_t = 1000)]
+        services: usize,
+        /// Sizes of fleets.
+        #[arg(long, value_delimiter = ',', default_value = "100,1000")]
+        proxies: Vec<usize>,
+        /// Events per measurement.
+        #[arg(long, default_value_t = 30)]
+        rounds: usize,
+    },
+    /// Single events inside the control plane.
+    Events {
+        /// Services in the world, with 10 endpoints each.
+        #[arg(long)]
+        services: usize,
+        /// Which event.
+        #[arg(long, value_enum)]
+        event: events::Event,
+        /// How often.
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+    },
+    /// A server that only writes bytes that were encoded beforehand; a line on stdin is a push.
+    Floor {
+        /// The name of the resource that it sends.
+        resource: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().part {
+        Part::Events { services, event, rounds } => events::run(services, event, rounds),
+        part => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .and_then(|runtime| runtime.block_on(run(part))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ferromesh-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(part: Part) -> io::Result<()> {
+    match part {
+        Part::Fleet { operator, services, proxies, rounds } => {
+            println!("| proxies | measure | control plane | floor |");
+            println!("|---|---|---|---|");
+            for size in proxies {
+                compare(&operator, services, size, rounds).await?;
+            }
+            Ok(())
+        }
+        Part::Floor { resource } => floor::run(&resource).await,
+        Part::Events { .. } => Ok(()),
+    }
+}
+
+/// Latencies of all proxies in all rounds, and what the server spent.
+struct Push {
+    all: Vec<Duration>,
+    last: Vec<Duration>,
+    cpu: Duration,
+    pushes: usize,
+}
+
+impl Push {
+    fn new() -> Self {
+        Self {
+            all: Vec::new(),
+            last: Vec::new(),
+            cpu: Duration::ZERO,
+            pushes: 0,
+        }
+    }
+
+    fn add(&mut self, times: Vec<Duration>, cpu: Duration) {
+        self.pushes += times.len();
+        self.last.extend(times.last());
+        self.all.extend(times);
+        self.cpu += cpu;
+    }
+
+    fn show(mut self) -> String {
+        self.all.sort();
+        self.last.sort();
+        let at = |times: &[Duration], share: f64| {
+            let index = ((times.len() as f64 - 1.0) * share).round() as usize;
+            times.get(index).copied().unwrap_or_default().as_secs_f64() * 1e3
+        };
+        format!(
+            "{:.2} / {:.2} ms, last {:.2} ms; {:.1} µs CPU",
+            at(&self.all, 0.5),
+            at(&self.all, 0.99),
+            at(&self.last, 0.5),
+            self.cpu.as_secs_f64() * 1e6 / self.pushes as f64
+        )
+    }
+}
+
+async fn compare(operator: &PathBuf, services: usize, size: usize, rounds: usize) -> io::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let world = World::write(directory.path(), services, size)?;
+    let server = Server::operator(operator, directory.path())?;
+    let before = server.resident()?;
+    let start = Instant::now();
+    let mut fleet = Fleet::connect(server.address, "mesh", size).await?;
+    fleet.settle().await;
+    row(size, "cold connect, all have everything", &format!("{:.2} s", start.elapsed().as_secs_f64() - 0.5), "");
+    let resident = server.resident()?;
+    let per_proxy = resident.saturating_sub(before) / size as u64 / 1024;
+    row(size, "resident memory", &format!("{} MiB, {per_proxy} KiB per proxy", resident >> 20), "");
+
+    let mut floor_server = Server::floor(&world.flapping_cluster())?;
+    let mut floor_fleet = Fleet::connect(floor_server.address, "mesh", size).await?;
+    floor_fleet.settle().await;
+    let (mut ours, mut floor) = (Push::new(), Push::new());
+    for turn in 1..=rounds {
+        let (cpu, start) = (server.cpu()?, Instant::now());
+        world.flap(turn)?;
+        let times = fleet.wait(&world.flapping_cluster(), start).await?;
+        ours.add(times, server.cpu()? - cpu);
+        let (cpu, start) = (floor_server.cpu()?, Instant::now());
+        floor_server.push()?;
+        let times = floor_fleet.wait(&world.flapping_cluster(), start).await?;
+        floor.add(times, floor_server.cpu()? - cpu);
+    }
+    row(size, "endpoint flap to ACK, p50 / p99", &ours.show(), &floor.show());
+    drop((floor_fleet, floor_server));
+
+    let (fleet, bytes) = weight_edits(&server, &world, fleet, size, rounds).await?;
+    row(size, "bytes of a weight edit, per proxy", &bytes.to_string(), "");
+    let fleet = new_services(&server, &world, fleet, size, rounds).await?;
+    reconnect(&server, &world, fleet, size).await?;
+    strangers(&server, &world, size, rounds).await
+}
+
+fn row(size: usize, measure: &str, ours: &str, floor: &str) {
+    println!("| {size} | {measure} | {ours} | {floor} |");
+}
+
+async fn weight_edits(
+    server: &Server,
+    world: &World,
+    fleet: Fleet,
+    size: usize,
+    rounds: usize,
+) -> io::Result<(Fleet, u64)> {
+    let clients = fleet.stop().await?;
+    let before: u64 = clients.iter().map(|client| client.received()).sum();
+    let mut fleet = Fleet::proceed(clients);
+    let mut push = Push::new();
+    for turn in 1..=rounds {
+        let (cpu, start) = (server.cpu()?, Instant::now());
+        world.weight(turn)?;
+        let times = fleet.wait(&world.edited_virtual_host(), start).await?;
+        push.add(times, server.cpu()? - cpu);
+    }
+    row(size, "weight edit to ACK, p50 / p99", &push.show(), "");
+    let clients = fleet.stop().await?;
+    let after: u64 = clients.iter().map(|client| client.received()).sum();
+    let bytes = (after - before) / (size * rounds) as u64;
+    Ok((Fleet::proceed(clients), bytes))
+}
+
+async fn new_services(
+    server: &Server,
+    world: &World,
+    mut fleet: Fleet,
+    size: usize,
+    rounds: usize,
+) -> io::Result<Fleet> {
+    let mut push = Push::new();
+    for turn in 0..rounds {
+        let (cpu, start) = (server.cpu()?, Instant::now());
+        world.add(turn)?;
+        let times = fleet.wait(&world.added_cluster(turn), start).await?;
+        push.add(times, server.cpu()? - cpu);
+    }
+    row(size, "new service to ACK, p50 / p99", &push.show(), "");
+    Ok(fleet)
+}
+
+async fn reconnect(server: &Server, world: &World, mut fleet: Fleet, size: usize) -> io::Result<()> {
+    fleet.settle().await;
+    let clients = fleet.stop().await?;
+    let (cpu, start) = (server.cpu()?, Instant::now());
+    let mut fleet = Fleet::resume(server.address, "mesh", clients).await?;
+    fleet.settle().await;
+    let cpu = server.cpu()? - cpu;
+    let elapsed = start.elapsed().as_secs_f64() - 0.5;
+    let clients = fleet.stop().await?;
+    let bytes: u64 = clients.iter().map(|client| client.received()).sum();
+    row(
+        size,
+        "reconnect with nothing changed",
+        &format!(
+            "{elapsed:.2} s for all, {} bytes down and {:.0} µs CPU each",
+            bytes / size as u64,
+            cpu.as_secs_f64() * 1e6 / size as f64
+        ),
+        "",
+    );
+    let mut fleet = Fleet::proceed(clients);
+    let start = Instant::now();
+    world.flap(1)?;
+    fleet.wait(&world.flapping_cluster(), start).await?;
+    Ok(())
+}
+
+/// Streams that do not hold the name that changes.
+async fn strangers(server: &Server, world: &World, size: usize, rounds: usize) -> io::Result<()> {
+    let mut witness = Fleet::connect(server.address, "mesh", 1).await?;
+    witness.settle().await;
+    let alone = flaps(server, world, &mut witness, rounds).await?;
+    let mut island = Fleet::connect(server.address, "island", size).await?;
+    island.settle().await;
+    let among = flaps(server, world, &mut witness, rounds).await?;
+    let clients = island.stop().await?;
+    let before: u64 = clients.iter().map(|client| client.received()).sum();
+    let mut island = Fleet::proceed(clients);
+    flaps(server, world, &mut witness, rounds).await?;
+    island.settle().await;
+    let clients = island.stop().await?;
+    let after: u64 = clients.iter().map(|client| client.received()).sum();
+    row(
+        size,
+        "CPU of a flap that one proxy holds: alone, and among as many that don't",
+        &format!(
+            "{:.0} µs, {:.0} µs; {} bytes to those",
+            alone.as_secs_f64() * 1e6,
+            among.as_secs_f64() * 1e6,
+            after - before
+        ),
+        "",
+    );
+    Ok(())
+}
+
+async fn flaps(server: &Server, world: &World, fleet: &mut Fleet, rounds: usize) -> io::Result<Duration> {
+    let cpu = server.cpu()?;
+    for turn in 1..=rounds {
+        let start = Instant::now();
+        world.flap(50 + turn)?;
+        fleet.wait(&world.flapping_cluster(), start).await?;
+        world.flap(turn)?;
+        fleet.wait(&world.flapping_cluster(), start).await?;
+    }
+    Ok((server.cpu()? - cpu) / (2 * rounds as u32))
+}
