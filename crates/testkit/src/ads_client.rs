@@ -62,10 +62,22 @@ impl AdsClient {
     /// # Errors
     /// If the server is not there, or does not answer with status 200.
     pub async fn connect(address: SocketAddr, variant: Variant) -> io::Result<Self> {
+        Self::connect_with_window(address, variant, 1 << 20).await
+    }
+
+    /// The same with so many bytes that the server may send before the client has read any.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn connect_with_window(
+        address: SocketAddr,
+        variant: Variant,
+        window: u32,
+    ) -> io::Result<Self> {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         let (mut client, connection) = h2::client::Builder::new()
-            .initial_window_size(1 << 20)
+            .initial_window_size(window)
             .initial_connection_window_size(4 << 20)
             .handshake(tcp)
             .await
