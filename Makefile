@@ -1,10 +1,16 @@
 # What a person runs. Prerequisites: Rust, Python 3 with pip, make; see README.md.
 CARGO ?= cargo
+ONCE ?=
 
-.PHONY: help test fmt
+.PHONY: help demo test fmt
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## the sample shop with real Envoys and live traffic, until Ctrl-C (ONCE=1: only the tour)
+	@$(CARGO) build --locked --workspace --bins
+	@$(CARGO) xtask envoy
+	@$(CARGO) run --locked --quiet --package ferromesh-testkit --bin ferromesh-demo -- $(if $(filter-out 0 no,$(ONCE)),--once)
 
 fmt: ## format the sources
 	$(CARGO) fmt --all

@@ -9,10 +9,12 @@ use crate::screen::Screen;
 use crate::shop::Shop;
 use crate::tour::{canary, mistake};
 
-/// Requests per second.
-const RATE: usize = 100;
+/// The split is that of so many requests …
+const COUNT: usize = 100;
+/// … in each window of this length.
+const WINDOW: Duration = Duration::from_millis(300);
 /// How often samples are looked at.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Shows the split of product-service whenever it changes, and every mistake, until somebody ends the demo.
 pub async fn run(shop: &mut Shop, screen: &mut Screen) {
@@ -32,7 +34,7 @@ pub async fn run(shop: &mut Shop, screen: &mut Screen) {
     let mut reported = BTreeSet::new();
     let mut last: Option<Vec<usize>> = None;
     loop {
-        let tally = second(shop, screen).await;
+        let tally = window(shop, screen).await;
         let shares = shares(&tally);
         if last.as_ref().is_none_or(|last| differ(last, &shares)) {
             screen.say(&format!("product-service: {}", canary::split(&tally)));
@@ -54,10 +56,10 @@ pub async fn run(shop: &mut Shop, screen: &mut Screen) {
     }
 }
 
-/// The traffic of a second; edits of the samples are carried over meanwhile.
-async fn second(shop: &mut Shop, screen: &Screen) -> Tally {
-    let end = tokio::time::Instant::now() + Duration::from_secs(1);
-    let traffic = many(shop.outbound(), Protocol::Http1, 2, RATE, |_| {
+/// The traffic of one window; edits of the samples are carried over meanwhile.
+async fn window(shop: &mut Shop, screen: &Screen) -> Tally {
+    let end = tokio::time::Instant::now() + WINDOW;
+    let traffic = many(shop.outbound(), Protocol::Http1, 2, COUNT, |_| {
         Shop::request("product-service", "/")
     });
     let looking = async {

@@ -14,10 +14,11 @@ mod tour;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use ferromesh_chassis::Shutdown;
+use rustix::process::{WaitOptions, getpid, set_child_subreaper};
 
 use screen::Screen;
 use shop::Shop;
@@ -36,6 +37,9 @@ struct Arguments {
     samples: Option<PathBuf>,
 }
 
+/// What a shell expects of a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+
 /// What happened in the end.
 enum End {
     /// The tour is over, and that was all.
@@ -53,6 +57,7 @@ async fn main() -> ExitCode {
         let text = panic.payload_as_str().unwrap_or("something went wrong");
         eprintln!("\ndemo: {text}");
     }));
+    let once = arguments.once;
     let shutdown = match Shutdown::on_signals() {
         Ok(shutdown) => shutdown,
         Err(failure) => {
@@ -60,18 +65,44 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    adopt();
     let end = tokio::select! {
         () = shutdown.begun() => End::Asked,
         end = run(arguments, start) => end,
     };
+    bury().await;
     match end {
         End::Toured { kept: true } => ExitCode::SUCCESS,
         End::Toured { kept: false } => ExitCode::FAILURE,
         End::Asked => {
             println!("\ndemo: everything is stopped");
-            // What a shell expects of a program that was interrupted.
-            ExitCode::from(130)
+            // Without --once this is how it ends.
+            ExitCode::from(if once { INTERRUPTED } else { 0 })
         }
+    }
+}
+
+/// Makes orphans ours: when an agent is killed, its Envoy, killed with it, would otherwise wait for
+/// a first process that may not care.
+fn adopt() {
+    if let Err(error) = set_child_subreaper(Some(getpid())) {
+        eprintln!("demo: killed processes may stay listed: {error}");
+    }
+}
+
+/// Waits until everything that was killed is gone.
+async fn bury() {
+    let end = tokio::time::Instant::now() + Duration::from_secs(5);
+    // An error says that there is no child any more.
+    while let Ok(gone) = rustix::process::wait(WaitOptions::NOHANG) {
+        if gone.is_some() {
+            continue;
+        }
+        if tokio::time::Instant::now() > end {
+            eprintln!("demo: some processes do not end");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
