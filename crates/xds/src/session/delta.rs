@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::order::{ORDER, is_referred};
+use super::order::{ORDER, is_referred, table_of};
 use super::watch::{FLIGHTS, Flight};
 use super::{Content, Session, Variant};
 use crate::frame::Frame;
@@ -116,13 +116,19 @@ impl Session {
         if !is_referred(ty) || ty == ResourceType::Route {
             self.warm(now);
         }
+        let held = self.held_tables(ty);
+        let is_held = |host: &Resource| {
+            !held.is_empty() && table_of(host).is_some_and(|table| held.contains(table))
+        };
         for id in self.watches.get(ty).dirty.iter().map(ResourceId) {
             let alone = self.alone.contains(id.0);
             if alone && !batch.is_empty() {
                 continue;
             }
             match self.content(id) {
-                Content::Current(resource) if self.is_held(&resource) => continue,
+                Content::Current(resource) if self.is_held(&resource) || is_held(&resource) => {
+                    continue;
+                }
                 Content::Current(resource) | Content::Older(resource)
                     if self.is_early(&resource, id) =>
                 {

@@ -72,6 +72,11 @@ impl Closing {
     }
 }
 
+/// The route table of a virtual host.
+pub(super) fn table_of(host: &Resource) -> Option<&str> {
+    host.name.rsplit_once('/').map(|(table, _)| table)
+}
+
 impl Session {
     /// When [`Session::next_frame`] may have something to say although nothing happened.
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
@@ -208,6 +213,21 @@ impl Session {
                 let cluster = self.resolve(ResourceType::Cluster, name);
                 cluster.is_some_and(|id| self.awaiting.contains_key(&id))
             })
+    }
+
+    /// Route tables of which a virtual host is held. Their other hosts wait with it, because a
+    /// domain can move from one to another: Envoy refuses a table that has it twice, and until
+    /// the second comes nobody would have it.
+    pub(super) fn held_tables(&self, ty: ResourceType) -> BTreeSet<Arc<str>> {
+        if ty != ResourceType::VirtualHost || self.awaiting.is_empty() {
+            return BTreeSet::new();
+        }
+        let dirty = self.watches.get(ty).dirty.iter().map(ResourceId);
+        dirty
+            .filter_map(|id| self.snapshot.resource(id))
+            .filter(|host| self.is_held(host))
+            .filter_map(|host| table_of(host).map(Arc::from))
+            .collect()
     }
 
     /// The next names of referred types that can be removed: their type and up to `count` of them.

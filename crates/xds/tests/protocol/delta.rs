@@ -75,25 +75,30 @@ fn an_updated_cluster_without_endpoints_is_told_so_again() {
 
 #[test]
 fn routes_wait_for_the_endpoints_of_new_clusters() {
-    let mut world = shop();
+    let mut world = World::new(Variant::Delta, &["80", "81"]);
+    world.put(SHOP);
+    world.put(&["rds 81=1"]);
+    world.connect();
     world.lines();
     world.put(&[
         "cds n=eds1",
         "eds n=10.0.0.7",
         "vhds 80/a:80=2->n",
         "vhds 80/b:80=2->b",
+        "vhds 81/c:81=2->a",
     ]);
     assert!(world.write());
-    assert!(
-        world.write(),
-        "a host that does not refer to it does not wait"
-    );
+    assert!(world.write(), "a host of another table does not wait");
     assert!(!world.write());
     world.read();
     world.read();
-    assert_eq!(world.client.log, ["cds n=eds1", "vhds 80/b:80=2->b"]);
+    assert_eq!(world.client.log, ["cds n=eds1", "vhds 81/c:81=2->a"]);
     world.client.log.clear();
-    assert_eq!(world.lines(), ["eds n=10.0.0.7", "vhds 80/a:80=2->n"]);
+    assert_eq!(
+        world.lines(),
+        ["eds n=10.0.0.7", "vhds 80/a:80=2->n 80/b:80=2->b"],
+        "a domain may move between the hosts of a table"
+    );
 }
 
 #[test]
