@@ -24,9 +24,9 @@ use crate::proxy::{Interception, Tables};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum AudienceKey {
     /// Clusters, and instances that are the same for all clients of a scope.
-    Shared(ScopeKey),
+    Shared(ScopeKey, Capture),
     /// Instances that depend on where the client is.
-    Place(ScopeKey, Viewer),
+    Place(ScopeKey, Capture, Viewer),
     /// Route tables and virtual hosts.
     Routes(ScopeKey, RoutesKind),
     /// Outbound listeners.
@@ -68,8 +68,8 @@ impl AudienceKey {
     /// The scope on which the content depends.
     pub(crate) fn scope(&self) -> Option<&ScopeKey> {
         match self {
-            Self::Shared(scope)
-            | Self::Place(scope, _)
+            Self::Shared(scope, _)
+            | Self::Place(scope, ..)
             | Self::Routes(scope, _)
             | Self::Listeners(scope, _) => Some(scope),
             Self::Inbound(..) => None,

@@ -22,9 +22,16 @@ use crate::link::proxies::Families;
 /// The port on which captured outbound traffic arrives (Istio's `proxyListenPort`).
 pub(crate) const OUTBOUND_PORT: u16 = 15001;
 
+/// The clusters of a plan for proxies that get their traffic like this.
+fn backends(plan: &Plan, capture: Capture) -> impl Iterator<Item = &PlannedBackend> {
+    plan.backends
+        .iter()
+        .filter(move |planned| planned.capture.is_none_or(|only| only == capture))
+}
+
 /// Views of a plan that are the same for all clients of a scope.
-pub(crate) fn shared(plan: &Plan) -> impl Iterator<Item = ViewKey> + '_ {
-    plan.backends.iter().flat_map(|planned| {
+pub(crate) fn shared(plan: &Plan, capture: Capture) -> impl Iterator<Item = ViewKey> + '_ {
+    backends(plan, capture).flat_map(|planned| {
         let depends = !planned.needs.is_empty();
         let cluster =
             (planned.has_endpoints || !depends).then(|| ViewKey::Cluster(planned.key.clone()));
@@ -35,12 +42,16 @@ pub(crate) fn shared(plan: &Plan) -> impl Iterator<Item = ViewKey> + '_ {
 }
 
 /// Views of a plan that depend on the client.
-pub(crate) fn placed<'p>(plan: &'p Plan, viewer: &'p Viewer) -> impl Iterator<Item = ViewKey> + 'p {
-    plan.backends
-        .iter()
+pub(crate) fn placed<'p>(
+    plan: &'p Plan,
+    capture: Capture,
+    viewer: &'p Viewer,
+) -> impl Iterator<Item = ViewKey> + 'p {
+    backends(plan, capture)
         .filter(|planned| !planned.needs.is_empty())
         .map(|planned| {
             let PlannedBackend {
+                capture: _,
                 key,
                 has_endpoints,
                 needs,
@@ -49,12 +60,14 @@ pub(crate) fn placed<'p>(plan: &'p Plan, viewer: &'p Viewer) -> impl Iterator<It
                 name,
                 service,
                 policies,
+                chooser,
                 viewer: _,
             } = &**key;
             let key = Arc::new(Backend {
                 name: name.clone(),
                 service: service.clone(),
                 policies: policies.clone(),
+                chooser: *chooser,
                 viewer: needs.narrow(viewer),
             });
             if *has_endpoints {

@@ -107,9 +107,9 @@ fn keys(proxy: &Proxy, linked: &LinkedProxy, state: &ScopeState) -> Vec<Audience
             ..
         }
     );
-    let mut keys = vec![AudienceKey::Shared(scope.clone())];
+    let mut keys = vec![AudienceKey::Shared(scope.clone(), facet.capture())];
     if let Some(viewer) = state.viewer(&linked.attributes) {
-        keys.push(AudienceKey::Place(scope.clone(), viewer));
+        keys.push(AudienceKey::Place(scope.clone(), facet.capture(), viewer));
     }
     keys.push(AudienceKey::Routes(
         scope.clone(),

@@ -107,7 +107,7 @@ impl Compiler {
 pub(super) fn tables_of(key: &AudienceKey) -> Option<Tables> {
     match key {
         AudienceKey::Routes(_, kind) => Some(kind.tables),
-        AudienceKey::Shared(_)
+        AudienceKey::Shared(..)
         | AudienceKey::Place(..)
         | AudienceKey::Listeners(..)
         | AudienceKey::Inbound(..) => None,
@@ -125,7 +125,7 @@ pub(super) fn fill(
         apply_plan(key, audience, plan, true, memo);
     }
     match key {
-        AudienceKey::Shared(_) => {
+        AudienceKey::Shared(..) => {
             for view in layers::built_in() {
                 audience.add(&view, memo);
             }
@@ -169,8 +169,10 @@ fn apply_plan(
         }
     };
     match key {
-        AudienceKey::Shared(_) => layers::shared(plan).for_each(list),
-        AudienceKey::Place(_, viewer) => layers::placed(plan, viewer).for_each(&mut list),
+        AudienceKey::Shared(_, capture) => layers::shared(plan, *capture).for_each(list),
+        AudienceKey::Place(_, capture, viewer) => {
+            layers::placed(plan, *capture, viewer).for_each(&mut list);
+        }
         AudienceKey::Routes(_, kind) => {
             for host in layers::hosts(plan, kind) {
                 if added {
@@ -218,7 +220,7 @@ fn apply_slots(
                 }
             }
         }
-        AudienceKey::Shared(_) | AudienceKey::Place(..) | AudienceKey::Inbound(..) => {}
+        AudienceKey::Shared(..) | AudienceKey::Place(..) | AudienceKey::Inbound(..) => {}
     }
 }
 

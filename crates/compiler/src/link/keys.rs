@@ -45,8 +45,19 @@ pub(crate) struct Backend {
     pub(crate) service: DeclId,
     /// Policies in force, oldest first.
     pub(crate) policies: Arc<[DeclId]>,
+    /// Who chooses the instance.
+    pub(crate) chooser: Chooser,
     /// The client.
     pub(crate) viewer: Viewer,
+}
+
+/// Who chooses the instance that a request or a connection goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Chooser {
+    /// The proxy.
+    Proxy,
+    /// The client, by the address that it connects to.
+    Client,
 }
 
 /// A virtual host.

@@ -33,6 +33,8 @@ pub(crate) struct Plan {
 /// A cluster, perhaps with instances of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlannedBackend {
+    /// For proxies that get their traffic like this; `None` = for all.
+    pub(crate) capture: Option<Capture>,
     /// Its key, for a client of whom nothing matters.
     pub(crate) key: Arc<Backend>,
     /// Whether its instances are a view of their own.

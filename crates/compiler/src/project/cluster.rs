@@ -19,7 +19,7 @@ use ferromesh_mesh::view::cluster::{
 use super::endpoints;
 use crate::index::reading::Reading;
 use crate::link::balancing;
-use crate::link::keys::{Backend, PlainCluster};
+use crate::link::keys::{Backend, Chooser, PlainCluster};
 use crate::link::policies::Merged;
 use crate::link::preference::Preference;
 
@@ -58,15 +58,7 @@ pub(super) fn of_service(key: &Backend, reading: &mut Reading<'_>) -> Cluster {
     };
     let preference = Preference::of(service, &policy, &mesh);
     let load_balancer = balancing::load_balancer(service, &policy);
-    let discovery = discovery(
-        key,
-        service,
-        port,
-        &load_balancer,
-        &preference,
-        &merged,
-        &mesh,
-    );
+    let discovery = discovery(key, service, port, &preference, &merged, &mesh);
     let TrafficPolicy {
         load_balancer: _,
         locality: _,
@@ -206,16 +198,14 @@ fn discovery(
     key: &Backend,
     service: &Service,
     port: &ServicePort,
-    load_balancer: &LoadBalancer,
     preference: &Preference,
     merged: &Merged,
     mesh: &MeshConfig,
 ) -> Discovery {
-    let by_address = Discovery::Original {
-        sources: Vec::new(),
-    };
-    if load_balancer.algorithm == Algorithm::Passthrough {
-        return by_address;
+    if key.chooser == Chooser::Client {
+        return Discovery::Original {
+            sources: Vec::new(),
+        };
     }
     let dns = |targets, round_robin| Discovery::Dns {
         targets: endpoints::dns(key, port, preference, merged, targets),
@@ -223,9 +213,9 @@ fn discovery(
         refresh: mesh.dns_refresh,
     };
     match &service.resolution {
-        Resolution::Declared | Resolution::Workloads => Discovery::Endpoints,
-        Resolution::Headless if port.protocol.is_http() => Discovery::Endpoints,
-        Resolution::Headless | Resolution::Original => by_address,
+        Resolution::Declared | Resolution::Workloads | Resolution::Headless => Discovery::Endpoints,
+        // There the client chooses, whoever asks.
+        Resolution::Original => Discovery::Nothing,
         Resolution::Dns(targets) => dns(targets, false),
         Resolution::DnsRoundRobin(targets) => dns(targets, true),
     }

@@ -92,8 +92,8 @@ pub enum Resolution {
     Declared,
     /// The workloads that the selector selects (an entry with `workloadSelector`).
     Workloads,
-    /// Declared, but clients choose the instance themselves: a headless service. Requests are
-    /// balanced as for [`Resolution::Declared`], connections go where the client wanted.
+    /// Declared, but clients choose the instance themselves, by its address: a headless service.
+    /// A proxy that can't know what they chose balances as for [`Resolution::Declared`].
     Headless,
     /// By DNS of the names, all answers (`DNS`).
     Dns(Vec<DnsTarget>),

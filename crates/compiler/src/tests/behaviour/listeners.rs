@@ -82,6 +82,22 @@ fn captured_traffic_arrives_by_port_or_by_address() {
 }
 
 #[test]
+fn clients_choose_the_instance_of_a_headless_service_where_their_choice_is_known() {
+    for protocol in [Protocol::Http, Protocol::Tcp] {
+        for (proxy, found) in [
+            (proxy("b", "x"), "original"),
+            (bound_proxy("b", "x"), "endpoints"),
+        ] {
+            let mut service = speaking("h", protocol, 81, &[]);
+            service.resolution = Resolution::Headless;
+            let shown = clusters(&compile(&[service_unit(service)], proxy));
+            let line = format!("81||h.a {found}");
+            assert!(shown.contains(&line), "{protocol:?}: {shown:?}");
+        }
+    }
+}
+
+#[test]
 fn the_oldest_service_has_a_contested_address() {
     let services = ["1", "2"].map(|name| {
         let mut service = speaking(name, Protocol::Tcp, 81, &["10.96.0.1/32"]);
