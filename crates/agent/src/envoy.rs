@@ -169,6 +169,9 @@ fn arguments(settings: &Settings, bootstrap: &str) -> Vec<OsString> {
         "immediate",
         "--log-level",
         &settings.envoy_log_level,
+        // Istio's value: who looks at an access log doesn't want to wait for Envoy's 10 s.
+        "--file-flush-interval-msec",
+        "1000",
         // Says for every route that a field will go some day, which Istio sets, too.
         "--component-log-level",
         "misc:error",
