@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ferromesh_api::Key;
 use ferromesh_dialects::{default_units, lower, object_ref};
@@ -63,11 +63,7 @@ impl Follower {
             return;
         }
         let took = started.elapsed();
-        tracing::info!(
-            objects = changed.len(),
-            took_ms = took.as_secs_f64() * 1e3,
-            "ready"
-        );
+        tracing::info!(objects = changed.len(), took_ms = ms(took), "ready");
         while let Some(batch) = watch.next().await {
             let since = Instant::now();
             let (changes, changed) = self.lower(&batch);
@@ -145,6 +141,11 @@ impl Follower {
     }
 }
 
+/// Milliseconds with three digits.
+fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
 /// One line: what changed, how many proxies it went to, how long it took.
 fn log(changed: &[Changed], applied: &Applied, since: Instant) {
     if changed.is_empty() {
@@ -168,7 +169,6 @@ fn log(changed: &[Changed], applied: &Applied, since: Instant) {
         what.push(format!("and {} more", changed.len() - NAMED));
     }
     let refused = changes - in_force;
-    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
     tracing::info!(
         proxies = streams,
         took_ms = ms(since.elapsed()),
