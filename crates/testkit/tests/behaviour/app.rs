@@ -4,11 +4,12 @@
 use std::net::SocketAddr;
 
 use ferromesh_testkit::addresses::Addresses;
-use ferromesh_testkit::client::{Answer, Request};
+use ferromesh_testkit::client::{Answer, Request, Tally};
 use ferromesh_testkit::echo::{Echo, Kind};
 use ferromesh_testkit::mesh::manifest::{endpoint_slice, service};
 use ferromesh_testkit::mesh::{Settings, Workload};
 use ferromesh_testkit::wait::eventually;
+use tokio::sync::oneshot;
 
 /// An application that others reach directly.
 pub struct App {
@@ -104,4 +105,20 @@ pub fn rule(host: &str, policy: &str) -> String {
          metadata: {{name: {host}, namespace: shop}}\n\
          spec: {{host: {host}, trafficPolicy: {policy}}}\n---\n"
     )
+}
+
+/// Sends one request after the other until it is told to end.
+pub fn steady(
+    to: SocketAddr,
+    request: Request,
+) -> (oneshot::Sender<()>, tokio::task::JoinHandle<Tally>) {
+    let (end, mut ended) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        let mut tally = Tally::default();
+        while ended.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
+            tally.add(&request.clone().send(to).await);
+        }
+        tally
+    });
+    (end, task)
 }

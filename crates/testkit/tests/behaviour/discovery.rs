@@ -1,7 +1,6 @@
 //! Who is there: services and instances come and go, under every name that they may be called by.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use ferromesh_testkit::addresses::Addresses;
@@ -11,9 +10,8 @@ use ferromesh_testkit::manifests::Manifests;
 use ferromesh_testkit::mesh::manifest::{pod, service};
 use ferromesh_testkit::mesh::{Mesh, Settings, Workload};
 use ferromesh_testkit::wait::{eventually, within};
-use tokio::sync::oneshot;
 
-use crate::app::{App, until};
+use crate::app::{App, steady, until};
 
 const HTTP: [(&str, u16, u16); 1] = [("http", 80, 8080)];
 const PORTS: [(Kind, u16); 1] = [(Kind::Http, 8080)];
@@ -132,22 +130,6 @@ impl Two {
     }
 }
 
-/// Sends one request after the other until it is told to end.
-fn steady(
-    to: SocketAddr,
-    request: Request,
-) -> (oneshot::Sender<()>, tokio::task::JoinHandle<Tally>) {
-    let (end, mut ended) = oneshot::channel();
-    let task = tokio::spawn(async move {
-        let mut tally = Tally::default();
-        while ended.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
-            tally.add(&request.clone().send(to).await);
-        }
-        tally
-    });
-    (end, task)
-}
-
 #[tokio::test]
 async fn a_new_service_is_found_within_a_second() {
     let shop = Two::open().await;
@@ -217,13 +199,6 @@ async fn an_instance_that_is_not_ready_gets_no_traffic() {
     assert_eq!(shop.two.echo().counters().requests, 0);
     shop.set(&[(&shop.one, UNREADY), (&shop.two, READY)]);
     shop.only("two").await;
-    // The last resort: an instance that ends still serves.
-    shop.set(&[(&shop.one, UNREADY), (&shop.two, TERMINATING)]);
-    let (end, load) = steady(shop.client.outbound(80), get("product"));
-    shop.only("two").await;
-    end.send(()).unwrap();
-    let tally = load.await.unwrap();
-    assert_eq!(tally.status(200), tally.total(), "{tally:?}");
     // A service may publish instances that are not ready.
     shop.set(&[(&shop.one, UNREADY), (&shop.two, UNREADY)]);
     until(

@@ -9,7 +9,7 @@ use ferromesh_testkit::mesh::manifest::{endpoint_slice, pod, service};
 use ferromesh_testkit::mesh::{Mesh, Settings};
 use ferromesh_testkit::wait::eventually;
 
-use crate::app::{App, send, until};
+use crate::app::{App, send, steady, until};
 
 const HTTP: [(&str, u16, u16); 1] = [("http", 80, 8080)];
 const SLICE: [(&str, u16); 1] = [("http", 8080)];
@@ -120,6 +120,63 @@ async fn a_service_answers_to_all_of_its_names() {
         let answer = send(&client, 80, get(host)).await;
         assert_eq!(answer.instance(), "", "{host}");
     }
+}
+
+#[tokio::test]
+async fn a_name_moves_to_another_service_and_back_and_no_request_fails() {
+    let mut addresses = Addresses::take();
+    let one = App::start("one", &PORTS, &mut addresses).await;
+    let two = App::start("two", &PORTS, &mut addresses).await;
+    let client = Settings::new("client", "shop", &mut addresses);
+    // For an entry it is the whole name, for a Service only the short one: the entry wins.
+    let entry = format!(
+        "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: product, namespace: shop}}
+spec:
+  hosts: [product]
+  resolution: STATIC
+  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 8080}}]
+  endpoints: [{{address: {}}}]
+",
+        two.settings().address
+    );
+    let files = Manifests::new();
+    files.write(
+        "all.yaml",
+        &[
+            pod(&client, &[]),
+            pod(one.settings(), &[]),
+            service("shop", "product", &HTTP),
+            endpoint_slice("shop", "product", &SLICE, [one.settings()]),
+        ]
+        .concat(),
+    );
+    let mesh = Mesh::start(files).await;
+    let client = mesh.workload(client).await;
+    until(&client, "the service", 80, get("product"), |a| {
+        a.instance() == "one"
+    })
+    .await;
+    let (end, load) = steady(client.outbound(80), get("product"));
+    for _ in 0..3 {
+        mesh.manifests().write("entry.yaml", &entry);
+        until(&client, "the entry", 80, get("product"), |a| {
+            a.instance() == "two"
+        })
+        .await;
+        let answer = send(&client, 80, get("product.shop")).await;
+        assert_eq!(answer.instance(), "one");
+        mesh.manifests().remove("entry.yaml");
+        until(&client, "the service again", 80, get("product"), |a| {
+            a.instance() == "one"
+        })
+        .await;
+    }
+    end.send(()).unwrap();
+    let tally = load.await.unwrap();
+    assert_eq!(tally.status(200), tally.total(), "{tally:?}");
 }
 
 #[tokio::test]
@@ -312,7 +369,8 @@ spec:
     ] {
         until(&client, host, 80, get(host), |answer| answer.status == 200).await;
     }
-    let tally = many(outbound, Protocol::Http1, 4, 800, |_| {
+    // One at a time: requests that are being served would count as well.
+    let tally = many(outbound, Protocol::Http1, 1, 800, |_| {
         get("inline.example.com")
     })
     .await;
