@@ -2,40 +2,14 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ferromesh_chassis::leash;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-
-use crate::programs;
-
-/// The group of the proxy's process, whose traffic is not captured.
-pub const PROXY_GROUP: u32 = 1337;
-
-/// Redirects what comes in to port 15006 and what goes out to port 15001, except what the proxy itself sends. As Istio's
-/// rules do, but by group only, so that a proxy that is root can be told from an application that is root.
-pub const REDIRECT: &str = r#"
-table inet ferromesh {
-  chain prerouting { type nat hook prerouting priority dstnat; policy accept;
-    meta l4proto tcp tcp dport != { 15008, 15020, 15021, 15090 } redirect to :15006
-  }
-  chain output { type nat hook output priority -100; policy accept;
-    meta l4proto != tcp return
-    ip saddr 127.0.0.6 oifname "lo" return
-    oifname "lo" meta skgid 1337 ip daddr != 127.0.0.1 tcp dport != 15008 redirect to :15006
-    oifname "lo" meta skgid != 1337 return
-    meta skgid 1337 return
-    ip daddr 127.0.0.1 return
-    ip6 daddr ::1 return
-    meta l4proto tcp redirect to :15001
-  }
-}
-"#;
 
 /// A network namespace. Dropping it removes it, with its interfaces, when its last process has ended.
 #[derive(Debug)]
@@ -61,42 +35,6 @@ impl Namespace {
         let namespace = Self { name };
         ip(&["-n", &namespace.name, "link", "set", "lo", "up"]);
         namespace
-    }
-
-    /// Connects two namespaces by a cable. Each gets its address, in a network of 24 bits, and its way out through the other.
-    ///
-    /// # Panics
-    /// When the kernel or `ip` doesn't let us.
-    pub fn connect(&self, address: Ipv4Addr, other: &Self, other_address: Ipv4Addr) {
-        let (this, that) = (self.name.as_str(), other.name.as_str());
-        ip(&[
-            "-n", this, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns",
-            that,
-        ]);
-        for (name, address, via) in [
-            (this, address, other_address),
-            (that, other_address, address),
-        ] {
-            ip(&[
-                "-n",
-                name,
-                "address",
-                "add",
-                &format!("{address}/24"),
-                "dev",
-                "eth0",
-            ]);
-            ip(&["-n", name, "link", "set", "eth0", "up"]);
-            ip(&[
-                "-n",
-                name,
-                "route",
-                "add",
-                "default",
-                "via",
-                &via.to_string(),
-            ]);
-        }
     }
 
     /// Its name, as `ip netns` knows it.
@@ -143,9 +81,7 @@ impl Namespace {
                 IpAddr::V4(_) => (format!("{address}/24"), "-4"),
                 IpAddr::V6(_) => (format!("{address}/64"), "-6"),
             };
-            // Without the check for duplicates, which takes seconds under IPv6.
-            let check: &[&str] = if address.is_ipv6() { &["nodad"] } else { &[] };
-            self.ip(&[&["address", "add", &network, "dev", "eth0"], check].concat());
+            self.address(&network, "eth0");
             if way_out != address {
                 self.ip(&[
                     family,
@@ -157,6 +93,20 @@ impl Namespace {
                 ]);
             }
         }
+    }
+
+    /// Gives an address with its network to an interface.
+    ///
+    /// # Panics
+    /// When the kernel or `ip` doesn't let us.
+    pub fn address(&self, network: &str, interface: &str) {
+        // Under IPv6 an address can't be used until it is known that nobody else has it, unless nobody asks.
+        let check: &[&str] = if network.contains(':') {
+            &["nodad"]
+        } else {
+            &[]
+        };
+        self.ip(&[&["address", "add", network, "dev", interface], check].concat());
     }
 
     /// Runs `ip` in here.
@@ -197,26 +147,6 @@ impl Namespace {
             output.status.success(),
             "nft (Debian: nftables) does not load the rules: {said}"
         );
-    }
-
-    /// The command that runs a program in here as root, on a leash.
-    pub fn command(&self, program: &Path) -> Command {
-        self.run_as(&[], program)
-    }
-
-    /// The command that runs a program in here as root of the proxy's group, on a leash.
-    pub fn proxy_command(&self, program: &Path) -> Command {
-        let group = format!("--regid={PROXY_GROUP}");
-        self.run_as(&["setpriv", &group, "--clear-groups"], program)
-    }
-
-    fn run_as(&self, prefix: &[&str], program: &Path) -> Command {
-        // A change of identity loosens a leash, so the leash comes last. All of them replace themselves by the next.
-        let leashed = leash::command(programs::program("ferromesh-agent"), program);
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name]).args(prefix);
-        command.arg(leashed.get_program()).args(leashed.get_args());
-        command
     }
 
     /// Runs a future in here, in a thread of its own: sockets that it opens belong to the namespace.

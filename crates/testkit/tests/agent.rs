@@ -5,19 +5,16 @@ mod resources;
 
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::time::Duration;
 
 use ferromesh_testkit::addresses::Addresses;
-use ferromesh_testkit::client::{Connection, Protocol, Request, Tcp};
+use ferromesh_testkit::client::{Connection, Protocol, Request};
 use ferromesh_testkit::echo::Kind;
 use ferromesh_testkit::fixed_ads::FixedAds;
 use ferromesh_testkit::mesh::{Settings, Workload};
-use ferromesh_testkit::network::{Namespace, REDIRECT};
 use ferromesh_testkit::process::Process;
 use ferromesh_testkit::programs;
-use ferromesh_testkit::wait::{eventually, within};
-use resources::{captured_listener, http_listener, original_destination_cluster, static_cluster};
+use ferromesh_testkit::wait::eventually;
+use resources::{http_listener, static_cluster};
 use rustix::process::Signal;
 
 const PORT: u16 = 8080;
@@ -345,116 +342,4 @@ async fn what_is_wrong_is_said_in_one_line() {
             "{flag} {value}: {said:?}"
         );
     }
-}
-
-/// The application and the proxy of one namespace, a client in the other: the kernel's rules bring both directions to Envoy.
-#[test]
-fn captured_traffic_goes_through_the_proxy() {
-    let (pod, outside) = (Namespace::new(), Namespace::new());
-    let [pod_address, outside_address] =
-        ["10.77.0.1", "10.77.0.2"].map(|address| address.parse().unwrap());
-    pod.connect(pod_address, &outside, outside_address);
-    pod.nft(REDIRECT);
-    let echo = |namespace: &Namespace, name: &str| {
-        let mut command = namespace.command(&programs::program("ferromesh-echo"));
-        command.args([
-            "--instance",
-            name,
-            "--http",
-            "0.0.0.0:8080",
-            "--banner",
-            "0.0.0.0:8081",
-        ]);
-        Process::start(name, command)
-    };
-    let (app, server) = (echo(&pod, "app"), echo(&outside, "server"));
-    pod.run(async || {
-        app.addresses().await;
-        server.addresses().await;
-        let source = "127.0.0.6:0".parse().unwrap();
-        let ads = FixedAds::start(
-            vec![
-                captured_listener("virtualOutbound", 15001, "PassthroughCluster"),
-                captured_listener("virtualInbound", 15006, "InboundPassthroughCluster"),
-            ],
-            vec![
-                original_destination_cluster("PassthroughCluster", None),
-                original_destination_cluster("InboundPassthroughCluster", Some(source)),
-            ],
-        )
-        .await;
-        let mut command = pod.proxy_command(&programs::program("ferromesh-agent"));
-        command.args([
-            "proxy",
-            "--workload",
-            "web-0",
-            "--namespace",
-            "shop",
-            "--interception-mode",
-            "REDIRECT",
-        ]);
-        command.args([
-            "--address",
-            "10.77.0.1",
-            "--xds",
-            &ads.address().to_string(),
-        ]);
-        command.args([
-            "--admin-address",
-            "127.0.0.1:0",
-            "--status-address",
-            "127.0.0.1:0",
-        ]);
-        command.arg("--envoy").arg(programs::envoy());
-        let agent = Process::start("agent", command);
-        let addresses = agent.addresses().await;
-        let (status, admin) = (addresses["status"], addresses["admin"]);
-        within(Duration::from_secs(30), "the proxy is ready", async || {
-            let answer = Request::get("x", "/ready").send(status).await?;
-            if answer.status == 200 {
-                Ok(())
-            } else {
-                Err(answer.text())
-            }
-        })
-        .await;
-        let total = async |name: &str| {
-            let stats = Request::get("x", "/stats")
-                .send(admin)
-                .await
-                .unwrap()
-                .text();
-            let name = format!("cluster.{name}.upstream_cx_total: ");
-            stats
-                .lines()
-                .find_map(|line| line.strip_prefix(&name)?.parse::<u32>().ok())
-                .unwrap_or(0)
-        };
-
-        // Out: from the application's side of the pod to a server outside.
-        let answer = Request::get("server", "/")
-            .send((outside_address, 8080).into())
-            .await
-            .unwrap();
-        assert_eq!(
-            (answer.instance(), total("PassthroughCluster").await),
-            ("server", 1)
-        );
-
-        // In: from outside to the application, which may speak first.
-        let (name, banner) = outside.run(async || {
-            let answer = Request::get("app", "/")
-                .send((pod_address, 8080).into())
-                .await
-                .unwrap();
-            let mut tcp = Tcp::open((pod_address, 8081).into()).await.unwrap();
-            (answer.instance().to_owned(), tcp.hear().await.unwrap())
-        });
-        assert_eq!(
-            (name.as_str(), banner.as_deref()),
-            ("app", Some("instance app"))
-        );
-        assert_eq!(total("InboundPassthroughCluster").await, 2);
-    });
-    assert!(Path::new("/run/netns").is_dir());
 }

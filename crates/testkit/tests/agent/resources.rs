@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use ferromesh_envoy::cluster::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
-use ferromesh_envoy::core::{Address, BindConfig, SocketAddress, address, socket_address};
+use ferromesh_envoy::cluster::cluster::{ClusterDiscoveryType, DiscoveryType};
+use ferromesh_envoy::core::{Address, SocketAddress, address, socket_address};
 use ferromesh_envoy::endpoint::{
     ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
 };
@@ -18,7 +18,6 @@ use ferromesh_envoy::route::route_match::PathSpecifier;
 use ferromesh_envoy::route::{
     Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route,
 };
-use ferromesh_envoy::tcp_proxy::{TcpProxy, tcp_proxy};
 use ferromesh_envoy::{any, cluster::Cluster, core, router};
 
 pub fn address(of: SocketAddr) -> Address {
@@ -98,24 +97,6 @@ pub fn http_listener(on: SocketAddr, cluster: &str) -> Listener {
     )
 }
 
-/// Hands captured connections over to a cluster.
-pub fn captured_listener(name: &str, port: u16, cluster: &str) -> Listener {
-    let proxy = TcpProxy {
-        stat_prefix: name.to_owned(),
-        cluster_specifier: Some(tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
-        ..TcpProxy::default()
-    };
-    let on = SocketAddr::from(([0, 0, 0, 0], port));
-    Listener {
-        use_original_dst: Some(true),
-        ..listener(
-            name,
-            on,
-            filter("envoy.filters.network.tcp_proxy", any(&proxy)),
-        )
-    }
-}
-
 /// One endpoint.
 pub fn static_cluster(name: &str, endpoint: SocketAddr) -> Cluster {
     let endpoint = Endpoint {
@@ -138,26 +119,6 @@ pub fn static_cluster(name: &str, endpoint: SocketAddr) -> Cluster {
                 ..LocalityLbEndpoints::default()
             }],
             ..ClusterLoadAssignment::default()
-        }),
-        ..Cluster::default()
-    }
-}
-
-/// Where a captured connection was going, from an address of ours if one is given.
-pub fn original_destination_cluster(name: &str, source: Option<SocketAddr>) -> Cluster {
-    Cluster {
-        name: name.to_owned(),
-        cluster_discovery_type: Some(ClusterDiscoveryType::Type(
-            DiscoveryType::OriginalDst.into(),
-        )),
-        lb_policy: LbPolicy::ClusterProvided.into(),
-        upstream_bind_config: source.map(|source| BindConfig {
-            source_address: Some(SocketAddress {
-                address: source.ip().to_string(),
-                port_specifier: Some(socket_address::PortSpecifier::PortValue(0)),
-                ..SocketAddress::default()
-            }),
-            ..BindConfig::default()
         }),
         ..Cluster::default()
     }

@@ -79,7 +79,7 @@ impl Mode {
             Self::Redirect => {
                 namespace.nft(REDIRECT);
                 // What comes from here is not captured again. All of 127.0.0.0/8 is there already.
-                namespace.ip(&["address", "add", "::6/128", "dev", "lo"]);
+                namespace.address("::6/128", "lo");
             }
             Self::Tproxy => {
                 namespace.nft(TPROXY);

@@ -45,8 +45,11 @@ pub async fn services_by_virtual_address(variant: Variant) {
                 "{host}: {}",
                 answer.text()
             );
-            let seen = world.seen_as(*version, Host::Client).to_string();
-            assert_eq!(answer.json()["client"], seen, "{host}");
+            let seen = answer.json()["client"].as_str().unwrap_or("").to_owned();
+            assert!(
+                world.seen_as_any(Host::Client).contains(&seen),
+                "{host}: {seen}"
+            );
         }
         for (service, name, instance) in [(Service::One, "one", "v1"), (Service::Two, "two", "v2")]
         {

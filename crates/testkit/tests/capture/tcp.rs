@@ -58,10 +58,8 @@ pub async fn connections_by_virtual_address(variant: Variant) {
             .client
             .inside(async || Request::get("any", "/").send(web(9002)).await)
             .unwrap();
-        assert_eq!(
-            answer.json()["client"],
-            world.seen_as(*version, Host::Client).to_string()
-        );
+        let seen = answer.json()["client"].as_str().unwrap_or("").to_owned();
+        assert!(world.seen_as_any(Host::Client).contains(&seen), "{seen}");
         assert_eq!(answer.seen_header("x-request-id"), "");
 
         // On a port that says nothing, both are told apart, ...

@@ -154,13 +154,7 @@ impl World {
             if host == Host::Outside {
                 for external in families.versions().iter().map(|version| version.external()) {
                     let network = if external.is_ipv4() { 32 } else { 128 };
-                    namespace.ip(&[
-                        "address",
-                        "add",
-                        &format!("{external}/{network}"),
-                        "dev",
-                        "lo",
-                    ]);
+                    namespace.address(&format!("{external}/{network}"), "lo");
                     own.push(external);
                 }
             }
@@ -206,6 +200,15 @@ impl World {
             Mode::Redirect => version.redirected(),
             Mode::Tproxy => version.pod(caller),
         }
+    }
+
+    /// The sources that an application may see when this machine calls a service: which family the proxy takes to it is the
+    /// proxy's choice.
+    pub fn seen_as_any(&self, caller: Host) -> Vec<String> {
+        let versions = self.versions().iter();
+        versions
+            .map(|version| self.seen_as(*version, caller).to_string())
+            .collect()
     }
 
     /// What the proxies know and have done, for the message of a failed test.
