@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use ferromesh_testkit::addresses::Addresses;
-use ferromesh_testkit::client::{Protocol, Request, Tally, many};
+use ferromesh_testkit::client::{Protocol, Request, Tally, Tcp, many};
 use ferromesh_testkit::echo::Kind;
 use ferromesh_testkit::manifests::Manifests;
 use ferromesh_testkit::mesh::manifest::{pod, service};
@@ -13,8 +13,8 @@ use ferromesh_testkit::wait::{eventually, within};
 
 use crate::app::{App, steady, until};
 
-const HTTP: [(&str, u16, u16); 1] = [("http", 80, 8080)];
-const PORTS: [(Kind, u16); 1] = [(Kind::Http, 8080)];
+const SERVICE: [(&str, u16, u16); 2] = [("http", 80, 8080), ("tcp", 90, 9000)];
+const PORTS: [(Kind, u16); 2] = [(Kind::Http, 8080), (Kind::Banner, 9000)];
 
 /// A change is in force within this time.
 const SOON: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ fn get(host: &str) -> Request {
 fn slice(name: &str, instances: &[(&App, &str)]) -> String {
     let mut slice = format!(
         "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: {name}\n  namespace: shop\n  \
-         labels:\n    kubernetes.io/service-name: {name}\naddressType: IPv4\nports: [{{name: http, port: 8080}}]\n\
+         labels:\n    kubernetes.io/service-name: {name}\naddressType: IPv4\nports: [{{name: http, port: 8080}}, {{name: tcp, port: 9000}}]\n\
          endpoints:\n"
     );
     for (app, conditions) in instances {
@@ -70,7 +70,7 @@ impl Two {
             .map(|workload| pod(workload, &[]))
             .concat();
         files.write("pods.yaml", &pods);
-        files.write("service.yaml", &service("shop", "product", &HTTP));
+        files.write("service.yaml", &service("shop", "product", &SERVICE));
         files.write(
             "slice.yaml",
             &slice("product", &[(&one, READY), (&two, READY)]),
@@ -169,6 +169,12 @@ async fn a_removed_instance_drains_and_no_request_fails() {
         }
     })
     .await;
+    let mut connections = Vec::new();
+    for _ in 0..10 {
+        let mut tcp = Tcp::open(shop.client.outbound(90)).await.unwrap();
+        tcp.hear().await.unwrap();
+        connections.push(tcp);
+    }
     let (end, load) = steady(outbound, get("product"));
     // Removed at once; then as Kubernetes does it; then one replaced by the other.
     shop.set(&[(&shop.one, READY)]);
@@ -185,6 +191,13 @@ async fn a_removed_instance_drains_and_no_request_fails() {
     let slow = slow.await.unwrap();
     assert_eq!(slow.status(200), 10, "{slow:?}");
     assert!(slow.instance("two") > 0, "{slow:?}");
+    // Connections that were there stay where they were; new ones don't go there.
+    for tcp in &mut connections {
+        tcp.say("still here").await.unwrap();
+        assert_eq!(tcp.hear().await.unwrap().as_deref(), Some("still here"));
+        let mut new = Tcp::open(shop.client.outbound(90)).await.unwrap();
+        assert_eq!(new.hear().await.unwrap().as_deref(), Some("instance one"));
+    }
 }
 
 #[tokio::test]

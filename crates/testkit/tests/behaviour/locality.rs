@@ -235,3 +235,57 @@ async fn a_service_can_wish_for_near_instances() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn hints_and_a_local_traffic_policy_choose_near_instances() {
+    let zones = ["zone-a", "zone-b", "zone-a", "zone-c"];
+    // Kubernetes hints that the client's zone shall use its own instance and one from afar.
+    let hinted = |apps: &[App]| {
+        let mut manifests = service_of(apps, "hinted");
+        for (app, zone) in apps.iter().zip(zones) {
+            let address = format!("- addresses: [\"{}\"]\n", app.settings().address);
+            let with_hint = format!("{address}  hints: {{forZones: [{{name: {zone}}}]}}\n");
+            assert!(manifests.contains(&address), "{manifests}");
+            manifests = manifests.replace(&address, &with_hint);
+        }
+        manifests
+    };
+    let local = |apps: &[App]| {
+        service_of(apps, "local").replace(
+            "spec:\n  selector",
+            "spec:\n  internalTrafficPolicy: Local\n  selector",
+        )
+    };
+    let (client, apps, mesh) = places(|apps| hinted(apps) + &local(apps)).await;
+    for host in ["hinted", "local"] {
+        until(&client, host, 80, Request::get(host, "/"), |answer| {
+            answer.status == 200
+        })
+        .await;
+    }
+    all_meet(&client, "local", "near").await;
+    let tally = many(client.outbound(80), Protocol::Http1, 4, 200, |_| {
+        Request::get("hinted", "/")
+    })
+    .await;
+    assert!(
+        tally.instance("near") > 0 && tally.instance("far") > 0,
+        "{tally:?}"
+    );
+    assert_eq!(
+        tally.instance("near") + tally.instance("far"),
+        200,
+        "{tally:?}"
+    );
+    // Local means nobody else, even if there is nobody.
+    let (_, others) = apps.split_at(1);
+    mesh.manifests().write("services.yaml", &local(others));
+    until(
+        &client,
+        "nobody is local",
+        80,
+        Request::get("local", "/"),
+        |answer| answer.status == 503,
+    )
+    .await;
+}
