@@ -26,7 +26,14 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
     let address = lower_address(&entry, &spec, remarks);
     let instance = lower_instance(&entry, &metadata.labels, &spec, remarks);
     let addresses = match address {
-        Some(Address::Ip(address) | Address::Name(address)) => vec![address],
+        Some(Address::Ip(address)) => vec![address],
+        Some(Address::Name(address)) => {
+            let message = "is a name, which is not resolved yet: the workload gets no traffic";
+            remarks
+                .warning(&spec.field("address"), "no-effect-yet", message)
+                .advise("write its IP address");
+            vec![address]
+        }
         Some(Address::Elsewhere) => Vec::new(),
         None => return Vec::new(),
     };

@@ -3,8 +3,9 @@
 //! `cargo xtask check` keeps the house in order. Every check is a function from facts (the
 //! workspace as cargo sees it, the texts of its files) to findings; each finding says what is
 //! wrong and the way out. Reading order: `workspace`, `check`, then one file per check;
-//! `generated` lists the files that are written by programs; `envoy` stands alone.
+//! `generated` lists the files that are written by programs; `envoy` and `bench` stand alone.
 
+mod bench;
 mod check;
 mod descriptors;
 mod envoy;
@@ -33,6 +34,9 @@ enum Chore {
     /// the envoy-types crate), docs/supported-fields.md (from the table of the dialects).
     #[command(alias = "descriptors")]
     Generate,
+    /// Measure what the control plane costs (needs valgrind) and print the tables of
+    /// docs/performance.md.
+    Bench,
     /// Obtain the stock Envoy that the demo and the tests run, and print its path
     /// (ENVOY=/path/to/envoy uses one's own).
     Envoy,
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
 fn run(chore: &Chore) -> Result<ExitCode, Box<dyn Error>> {
     match chore {
         Chore::Check => return check::run(),
+        Chore::Bench => bench::run(&workspace::root())?,
         Chore::Generate => generated::write(&workspace::Workspace::load()?)?,
         Chore::Envoy => println!("{}", envoy::run()?.display()),
     }

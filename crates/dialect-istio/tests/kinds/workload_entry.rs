@@ -24,7 +24,7 @@ fn a_workload() {
             "locality: None",
             "weight: 1,",
         ],
-        &[],
+        &["warning no-effect-yet spec.address"],
     );
 }
 
