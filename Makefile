@@ -2,7 +2,7 @@
 CARGO ?= cargo
 ONCE ?=
 
-.PHONY: help demo test fmt
+.PHONY: help demo test bench fmt
 
 help: ## what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -11,6 +11,9 @@ demo: ## the sample shop with real Envoys and live traffic, until Ctrl-C (ONCE=1
 	@$(CARGO) build --locked --workspace --bins
 	@$(CARGO) xtask envoy
 	@$(CARGO) run --locked --quiet --package ferromesh-testkit --bin ferromesh-demo -- $(if $(filter-out 0 no,$(ONCE)),--once)
+
+bench: ## what the control plane costs, next to a floor (needs valgrind; some minutes)
+	@$(CARGO) xtask bench
 
 fmt: ## format the sources
 	$(CARGO) fmt --all
