@@ -22,8 +22,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use crate::findings::Findings;
 use crate::metrics;
-use crate::reporter::Findings;
 
 /// What the pages show.
 pub struct App {
@@ -133,7 +133,14 @@ fn all(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<Resource>> {
 }
 
 async fn diagnostics_page(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(app.findings.get().iter().map(Record::to_json).collect())
+    Json(
+        app.findings
+            .get()
+            .records
+            .iter()
+            .map(Record::to_json)
+            .collect(),
+    )
 }
 
 async fn nothing_here() -> (StatusCode, &'static str) {

@@ -10,6 +10,7 @@
 
 pub mod arguments;
 mod debug;
+mod findings;
 mod follow;
 mod metrics;
 mod reporter;

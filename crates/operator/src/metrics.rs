@@ -3,6 +3,7 @@
 
 mod count;
 mod process;
+mod refused;
 mod streams;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::findings::Findings;
 use count::Count;
 
 /// The content type of the text that is made of a registry.
@@ -112,7 +114,7 @@ impl Metrics {
     }
 
     /// All metrics of this process, by name.
-    pub fn registry(&self, hub: Arc<Hub>, version: &'static str) -> Registry {
+    pub fn registry(&self, hub: Arc<Hub>, findings: Findings, version: &'static str) -> Registry {
         let Self {
             config_events,
             registry_events,
@@ -157,6 +159,7 @@ impl Metrics {
             virtual_services.clone(),
         );
         registry.register_collector(Box::new(streams::Streams(hub)));
+        registry.register_collector(Box::new(refused::Refused(findings)));
         registry.register_collector(Box::new(process::Process::started_now()));
         registry
     }

@@ -11,6 +11,8 @@ use ferromesh_xds_server::PlaneHandle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::findings::{Findings, Found};
+
 /// A burst of edits is one report.
 const PAUSE: Duration = Duration::from_millis(50);
 /// At most one part in so many of the time is spent on reports, which look at the whole world.
@@ -19,24 +21,6 @@ const SHARE: u32 = 20;
 const LOOK: Duration = Duration::from_secs(1);
 /// So many findings of one report are logged; all of them are at `/debug/diagnostics`.
 const MOST_LINES: usize = 200;
-
-/// The newest report, for the debug page.
-#[derive(Clone, Debug, Default)]
-pub struct Findings(Arc<Mutex<Arc<BTreeSet<Record>>>>);
-
-impl Findings {
-    /// All findings, sorted.
-    pub fn get(&self) -> Arc<BTreeSet<Record>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn set(&self, records: Arc<BTreeSet<Record>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = records;
-    }
-}
 
 /// Tells the reporter that there is a reason to look.
 #[derive(Clone, Debug)]
@@ -107,6 +91,13 @@ impl Reporter {
 
     async fn report(&self, faults: Vec<FileFault>) {
         let diagnostics = self.plane.diagnostics().await;
+        let refused = self.plane.inspect(|acceptance, _| {
+            let refused = acceptance.refused();
+            refused
+                .map(|(object, kept)| (object.clone(), kept))
+                .collect::<Vec<_>>()
+        });
+        let refused = refused.await.unwrap_or_default();
         let addressed = self
             .places
             .lock()
@@ -117,11 +108,12 @@ impl Reporter {
             tokio::task::spawn_blocking(move || locate(addressed, &faults, &Texts::new()));
         let Ok(records) = located.await else { return };
         let after: BTreeSet<_> = records.into_iter().collect();
-        let before = self.findings.get();
+        let found = self.findings.get();
+        let before = &found.records;
         for record in before.difference(&after).take(MOST_LINES) {
             tracing::info!("no more: {record}");
         }
-        let new: Vec<_> = after.difference(&before).collect();
+        let new: Vec<_> = after.difference(before).collect();
         for record in new.iter().take(MOST_LINES) {
             log(record);
         }
@@ -131,7 +123,10 @@ impl Reporter {
                 "further findings are at /debug/diagnostics"
             );
         }
-        self.findings.set(Arc::new(after));
+        self.findings.set(Found {
+            records: after,
+            refused,
+        });
     }
 }
 

@@ -10,9 +10,10 @@ use ferromesh_xds_server::{Limits, Plane, serve};
 
 use crate::arguments::Arguments;
 use crate::debug;
+use crate::findings::Findings;
 use crate::follow::Follower;
 use crate::metrics::Metrics;
-use crate::reporter::{Findings, Reporter};
+use crate::reporter::Reporter;
 
 /// How long the debug address may take to finish its answers at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -52,7 +53,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     }));
     let findings = Findings::default();
     let places = Arc::new(Mutex::new(Places::new()));
-    let registry = metrics.registry(Arc::clone(handle.hub()), version::NUMBER);
+    let registry = metrics.registry(Arc::clone(handle.hub()), findings.clone(), version::NUMBER);
     let app = debug::App {
         hub: Arc::clone(handle.hub()),
         findings: findings.clone(),

@@ -218,6 +218,8 @@ fn bad_files_are_findings_and_sigterm_is_the_end() {
         "pilot_xds 0",
         "pilot_xds_pushes{type=\"cds\"} 0",
         "pilot_total_xds_rejects 0",
+        "ferromesh_refused_objects 1",
+        "ferromesh_refused_object{kind=\"Service\",namespace=\"default\",name=\"web\",in_force=\"an older version\"} 1",
         "pilot_proxy_convergence_time_count 0",
         "process_resident_memory_bytes ",
         "istio_build{component=\"pilot\",tag=\"",
