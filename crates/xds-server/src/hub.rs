@@ -4,80 +4,26 @@
 //! with what they hold, and the mailbox of each.
 
 mod interest;
+mod state;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use ferromesh_compiler::Proxy;
 use ferromesh_xds::{
-    AudienceId, Interest as Names, PerType, Publication, ResourceType, Scope, Snapshot, Status,
-    Variant,
+    AudienceId, Interest as Names, PerType, Publication, ResourceType, Scope, Snapshot,
 };
 use tokio::sync::mpsc;
 
 use crate::counters::{Counters, Counts, add};
-use crate::node::Client;
 use interest::Interest;
+
+pub(crate) use state::{Delivery, Dispatch, Record};
+pub use state::{StreamId, StreamState};
 
 /// Called with the time from a change until a client has accepted all that came of it.
 pub type Converged = Box<dyn Fn(Duration) + Send + Sync>;
-
-/// A stream, as long as it is open. The number is used again, the birth is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId {
-    number: u32,
-    birth: u64,
-}
-
-/// What arrives in the mailbox of a stream.
-#[derive(Clone, Debug)]
-pub(crate) enum Delivery {
-    /// Something that it holds may have changed.
-    Publication(Arc<Dispatch>),
-    /// Its client belongs to these audiences from now on.
-    Assign(Arc<[AudienceId]>, Arc<Dispatch>),
-}
-
-/// A publication on its way.
-#[derive(Debug)]
-pub(crate) struct Dispatch {
-    pub(crate) publication: Publication,
-    /// When the change was noticed.
-    pub(crate) since: Instant,
-}
-
-/// What is told about a stream.
-#[derive(Debug)]
-pub(crate) struct Record {
-    pub(crate) client: Client,
-    pub(crate) proxy: Proxy,
-    pub(crate) variant: Variant,
-    pub(crate) peer: SocketAddr,
-    pub(crate) connected: SystemTime,
-    pub(crate) status: Mutex<PerType<Status>>,
-}
-
-/// A stream, for people and their tools.
-#[derive(Clone, Debug)]
-pub struct StreamState {
-    /// The client.
-    pub client: Client,
-    /// What the client was reduced to.
-    pub proxy: Proxy,
-    /// The variant of the protocol.
-    pub variant: Variant,
-    /// Where it comes from.
-    pub peer: SocketAddr,
-    /// Since when.
-    pub connected: SystemTime,
-    /// The audiences of the client; `None` before the first compilation.
-    pub audiences: Option<Arc<[AudienceId]>>,
-    /// Progress by type.
-    pub status: PerType<Status>,
-}
 
 #[derive(Debug)]
 struct Entry {

@@ -1,5 +1,6 @@
 //! One aggregated stream: a session, its mailbox, and its two halves of HTTP/2.
 
+mod end;
 mod open;
 
 use std::net::SocketAddr;
@@ -9,9 +10,8 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use ferromesh_compiler::{Proxy, Tables};
-use ferromesh_xds::{Frame, PerType, Reject, Request, Variant};
+use ferromesh_xds::{Frame, PerType, Request, Variant};
 use h2::{RecvStream, SendStream};
-use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::counters::add;
@@ -20,7 +20,10 @@ use crate::input::{Fault, Input};
 use crate::node::{Client, NodeFault};
 use crate::plane::PlaneHandle;
 use crate::server::Shared;
+use end::End;
 use open::Open;
+
+pub(crate) use end::status_trailers;
 
 /// How many requests are read before other streams get their turn.
 const TURN: usize = 32;
@@ -28,77 +31,6 @@ const TURN: usize = 32;
 /// A stream keeps its large message's permit and reads no more while so many bytes of names wait
 /// to be told.
 const BACKLOG: usize = 64 << 10;
-
-/// Why a stream ends.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum End {
-    /// The client has said all that it has to say.
-    #[error("the client has ended")]
-    Done,
-    /// The client is gone.
-    #[error("the client is gone")]
-    Gone,
-    /// The control plane shuts down.
-    #[error("the control plane is shutting down")]
-    Drain,
-    /// The client does not read.
-    #[error("nothing was read for too long")]
-    Stalled,
-    /// The client does not say who it is.
-    #[error("no request with a node arrived in time")]
-    Silent,
-    /// The node cannot be served.
-    #[error("{0}")]
-    Node(#[from] NodeFault),
-    /// The request is no such message.
-    #[error("a request cannot be read")]
-    Garbage,
-    /// The request cannot be had.
-    #[error("a request is longer than allowed, compressed, or does not arrive")]
-    Input(Fault),
-    /// The session is not worth its cost.
-    #[error("more names without a resource than anybody needs")]
-    Rejected(Reject),
-}
-
-impl End {
-    /// gRPC's status code.
-    fn status(&self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Gone => 1,
-            Self::Node(_) | Self::Garbage => 3,
-            Self::Silent | Self::Stalled => 4,
-            Self::Input(Fault::Compressed) => 12,
-            Self::Input(_) | Self::Rejected(_) => 8,
-            Self::Drain => 14,
-        }
-    }
-
-    fn is_offence(&self) -> bool {
-        match self {
-            Self::Done | Self::Gone | Self::Drain | Self::Stalled => false,
-            Self::Silent | Self::Node(_) | Self::Garbage | Self::Input(_) | Self::Rejected(_) => {
-                true
-            }
-        }
-    }
-}
-
-/// gRPC's trailers.
-pub(crate) fn status_trailers(status: u8, message: &str) -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(2);
-    trailers.insert(
-        HeaderName::from_static("grpc-status"),
-        HeaderValue::from(u16::from(status)),
-    );
-    if let Ok(value) = HeaderValue::from_str(message)
-        && status != 0
-    {
-        trailers.insert(HeaderName::from_static("grpc-message"), value);
-    }
-    trailers
-}
 
 enum State {
     /// Nobody knows who it is.

@@ -3,6 +3,7 @@
 mod clients;
 mod envoy;
 mod hostile;
+mod race;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +24,9 @@ use crate::hub::Hub;
 use crate::plane::{Command, PlaneHandle};
 use crate::server::{Limits, serve};
 
+/// What clients refused, and who.
+type Refused = Arc<Mutex<Vec<(Arc<str>, Refusal)>>>;
+
 /// A server, and the world that it serves.
 struct World {
     address: SocketAddr,
@@ -30,7 +34,7 @@ struct World {
     builder: SnapshotBuilder,
     audience: AudienceId,
     slots: BTreeMap<(ResourceType, String), ResourceId>,
-    refusals: Arc<Mutex<Vec<(Arc<str>, Refusal)>>>,
+    refusals: Refused,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
 }
@@ -49,7 +53,7 @@ impl World {
             audience,
             Arc::clone(&refusals),
         ));
-        let plane = PlaneHandle::for_tests(commands, Arc::clone(&hub));
+        let plane = PlaneHandle::new(commands, Arc::clone(&hub));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
@@ -88,6 +92,15 @@ impl World {
             .publish(self.builder.publish(), Vec::new(), Instant::now())
     }
 
+    /// Takes a resource from the world and publishes.
+    fn take(&mut self, ty: ResourceType, name: &str) {
+        if self.slots.remove(&(ty, name.to_owned())).is_some() {
+            self.builder.unlist(self.audience, ty, name);
+        }
+        self.hub
+            .publish(self.builder.publish(), Vec::new(), Instant::now());
+    }
+
     fn refused(&self) -> Vec<String> {
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals
@@ -121,7 +134,7 @@ async fn obey(
     mut commands: mpsc::UnboundedReceiver<Command>,
     hub: Arc<Hub>,
     audience: AudienceId,
-    refusals: Arc<Mutex<Vec<(Arc<str>, Refusal)>>>,
+    refusals: Refused,
 ) {
     while let Some(command) = commands.recv().await {
         match command {

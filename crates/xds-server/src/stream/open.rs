@@ -9,7 +9,8 @@ use ferromesh_xds::{
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{End, Tie};
+use super::Tie;
+use super::end::End;
 use crate::counters::add;
 use crate::hub::{Delivery, Record};
 
@@ -91,9 +92,7 @@ impl Open {
                 .plane
                 .hub()
                 .rescope(self.tie.id, ty, Scope::Everything);
-            while let Ok(delivery) = self.mailbox.try_recv() {
-                self.take(delivery);
-            }
+            self.drain();
             self.session.advance(&snapshot);
         }
         let taken = self.session.request(request, now);
@@ -136,14 +135,25 @@ impl Open {
         frame
     }
 
-    /// Tells the others what changed here.
+    /// Tells the others what changed here. Whatever was published before they knew is in the
+    /// mailbox or in the snapshot, and both are taken before anything is sent.
     fn settle(&mut self) {
-        let names = self.session.take_interest();
-        if !names.added.is_empty() || !names.dropped.is_empty() {
+        loop {
+            let names = self.session.take_interest();
+            if names.added.is_empty() && names.dropped.is_empty() {
+                break;
+            }
             let snapshot = self.tie.plane.hub().rename(self.tie.id, &names);
             self.session.recheck(&snapshot, &names.added);
+            self.drain();
         }
         self.report();
+    }
+
+    fn drain(&mut self) {
+        while let Ok(delivery) = self.mailbox.try_recv() {
+            self.take(delivery);
+        }
     }
 
     fn report(&mut self) {

@@ -121,6 +121,10 @@ impl Session {
             !held.is_empty() && table_of(host).is_some_and(|table| held.contains(table))
         };
         for id in self.watches.get(ty).dirty.iter().map(ResourceId) {
+            if self.snapshot.resource(id).is_none() {
+                // It is gone, which has still to be published to this session.
+                continue;
+            }
             let alone = self.alone.contains(id.0);
             if alone && !batch.is_empty() {
                 continue;

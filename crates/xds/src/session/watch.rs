@@ -11,6 +11,9 @@ use crate::resource::{Resource, ResourceId, Version};
 /// this; clusters are exempt, whose ACK Envoy withholds while anything warms.
 pub(super) const FLIGHTS: usize = 64;
 
+/// So many are normal; room for more is given back.
+const FEW: usize = 8;
+
 /// Progress of one type on one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -125,11 +128,14 @@ impl Watch {
     pub(super) fn take_flight(&mut self, nonce: u64, refused: bool) -> Option<Flight> {
         let front = self.flights.front()?;
         let merged = refused && front.merged_from <= nonce;
-        if front.nonce <= nonce || merged {
-            self.flights.pop_front()
-        } else {
-            None
+        if front.nonce > nonce && !merged {
+            return None;
         }
+        let flight = self.flights.pop_front();
+        if self.flights.is_empty() && self.flights.capacity() > FEW {
+            self.flights = VecDeque::new();
+        }
+        flight
     }
 
     /// Whether everything up to `nonce` has been answered.
