@@ -36,6 +36,22 @@ pub async fn clients_without_a_proxy(variant: Variant) {
             );
             assert_eq!(answer.json()["client"], seen, "{port} {protocol:?}");
         }
+        // Connections to the application are kept, but never used for another client where it could notice.
+        for (caller, host) in [
+            (&world.client, Host::Client),
+            (&world.outside, Host::Outside),
+        ]
+        .repeat(3)
+        {
+            let request = Request::get("v1", "/");
+            let answer = caller
+                .inside(async || request.send(pod(8080)).await)
+                .unwrap();
+            assert_eq!(
+                answer.json()["client"],
+                world.seen_as(*version, host).to_string()
+            );
+        }
         for port in [9000, 9100] {
             let heard = world.outside.inside(async || exchange(pod(port)).await);
             assert_eq!(

@@ -100,6 +100,7 @@ pub async fn services_by_virtual_address(variant: Variant) {
         });
         assert_eq!(heard.as_deref(), Ok("hello"), "{}", world.report());
     }
+    world.nothing_was_refused();
 }
 
 /// Rules and weights are honoured, and a change of a weight takes effect without a restart.

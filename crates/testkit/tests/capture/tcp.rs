@@ -53,6 +53,11 @@ pub async fn connections_by_virtual_address(variant: Variant) {
             assert_eq!(heard, said(name), "{version:?}\n{}", world.report());
         }
 
+        // A service that has a whole network shares its port with others that have none of it.
+        let ranged = SocketAddr::new(version.ranged(), 9001);
+        let heard = world.client.inside(async || greeting(ranged).await);
+        assert_eq!(heard, said("outside"), "{version:?}\n{}", world.report());
+
         // The proxies don't look into it, and the application sees whom it may see.
         let answer = world
             .client

@@ -6,7 +6,7 @@ use ferromesh_testkit::client::Request;
 use ferromesh_testkit::wait::eventually;
 
 use crate::tcp::{exchange, greeting};
-use crate::world::{Host, MESH, Service, Variant, World};
+use crate::world::{Host, MESH, Service, Variant, World, entry};
 
 /// By default everything passes. With REGISTRY_ONLY, requests get 502, connections are closed, and what is known works.
 pub async fn unknown_destinations_pass_or_are_refused(variant: Variant) {
@@ -97,4 +97,17 @@ pub async fn unknown_destinations_pass_or_are_refused(variant: Variant) {
             .inside(async || greeting(Service::Two.at(*version, 9001)).await);
         assert_eq!(heard, Ok(Some("instance v2".to_owned())));
     }
+
+    world.manifests().write(
+        "known.yaml",
+        &entry(variant.families, "unknown", "http", 8080, &[]),
+    );
+    eventually("a declared host is known", async || {
+        match get(first)?.status.as_u16() {
+            200 => Ok(()),
+            other => Err(format!("status {other}")),
+        }
+    })
+    .await;
+    world.nothing_was_refused();
 }

@@ -76,6 +76,22 @@ impl Version {
         }
     }
 
+    /// A network that is nowhere but in the entry `ranged`.
+    pub fn range(self) -> &'static str {
+        match self {
+            Self::V4 => "203.0.113.0/24",
+            Self::V6 => "2001:db8:ffff::/64",
+        }
+    }
+
+    /// An address of that network.
+    pub fn ranged(self) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::new(203, 0, 113, 77).into(),
+            Self::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 77).into(),
+        }
+    }
+
     /// The address from which a redirecting proxy calls its application.
     pub fn redirected(self) -> IpAddr {
         match self {
@@ -211,6 +227,17 @@ impl World {
             .collect()
     }
 
+    /// Checks that no proxy has refused anything that it was sent.
+    pub fn nothing_was_refused(&self) {
+        for pod in [&self.client, &self.v1, &self.v2] {
+            for kind in ["cluster_manager.cds", "listener_manager.lds"] {
+                assert!(pod.stat(&format!("{kind}.update_success")) > 0, "{kind}");
+                let refused = pod.stat(&format!("{kind}.update_rejected"));
+                assert_eq!(refused, 0, "{kind}\n{}", self.mesh.operator().log());
+            }
+        }
+    }
+
     /// What the proxies know and have done, for the message of a failed test.
     pub fn report(&self) -> String {
         let mut report = String::new();
@@ -333,8 +360,46 @@ fn manifests(families: Families) -> Manifests {
     ];
     files.write("services.yaml", &services.concat());
     files.write("rules.yaml", RULES);
+    files.write(
+        "ranged.yaml",
+        &entry(families, "ranged", "tcp", 9001, &ranges(families)),
+    );
     files.write("mesh.yaml", MESH);
     files
+}
+
+fn ranges(families: Families) -> Vec<&'static str> {
+    families
+        .versions()
+        .iter()
+        .map(|version| version.range())
+        .collect()
+}
+
+/// A ServiceEntry whose instance is the machine outside.
+pub fn entry(
+    families: Families,
+    name: &str,
+    protocol: &str,
+    port: u16,
+    addresses: &[&str],
+) -> String {
+    let all: Vec<_> = addresses
+        .iter()
+        .map(|address| format!("\"{address}\""))
+        .collect();
+    let versions = families.versions().iter();
+    let endpoints: Vec<_> = versions
+        .map(|version| format!("{{address: \"{}\"}}", version.pod(Host::Outside)))
+        .collect();
+    format!(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: {name}, namespace: shop}}\n\
+         spec: {{hosts: [{name}.example.com], addresses: [{}], location: MESH_EXTERNAL, resolution: STATIC, \
+         ports: [{{name: {protocol}, number: {port}, protocol: {}}}], endpoints: [{}]}}\n---\n",
+        all.join(", "),
+        protocol.to_uppercase(),
+        endpoints.join(", "),
+    )
 }
 
 fn pod(families: Families, name: &str, host: Host, labels: &str) -> String {
