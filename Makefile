@@ -2,10 +2,10 @@
 CARGO ?= cargo
 ONCE ?=
 
-.PHONY: help demo test bench fmt
+.PHONY: help demo test test-root bench fmt
 
 help: ## what there is
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: ## the sample shop with real Envoys and live traffic, until Ctrl-C (ONCE=1: only the tour)
 	@$(CARGO) build --locked --workspace --bins
@@ -25,3 +25,9 @@ test: ## everything that must hold: format, lints, behaviour with a real Envoy, 
 	$(CARGO) xtask envoy
 	$(CARGO) test --locked --workspace
 	$(CARGO) xtask check
+
+test-root: ## what needs root, ip, nft and setpriv besides: transparent capture, in network namespaces
+	$(CARGO) clippy --locked --package ferromesh-testkit --test capture -- -D warnings
+	$(CARGO) build --locked --workspace --bins
+	$(CARGO) xtask envoy
+	$(CARGO) test --locked --package ferromesh-testkit --test capture
