@@ -5,7 +5,7 @@ ONCE ?=
 .PHONY: help demo test test-root bench fmt
 
 help: ## what there is
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: ## the sample shop with real Envoys and live traffic, until Ctrl-C (ONCE=1: only the tour)
 	@$(CARGO) build --locked --workspace --bins
