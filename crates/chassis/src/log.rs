@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -41,9 +41,8 @@ pub fn start(arguments: &Arguments) -> Result<(), Failure> {
         log_format,
         log_level,
     } = arguments;
-    // `Targets` and not `EnvFilter`: nobody filters by span here, and the regular expressions of the latter cost memory.
-    let levels: Targets = log_level.parse().map_err(|error| {
-        Failure::with_status(format!("--log-level {log_level}: {error}"), WRONG_USAGE)
+    let levels = levels(log_level).map_err(|reason| {
+        Failure::with_status(format!("--log-level {log_level}: {reason}"), WRONG_USAGE)
     })?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match log_format {
@@ -54,4 +53,37 @@ pub fn start(arguments: &Arguments) -> Result<(), Failure> {
         .with(layer.with_filter(levels))
         .try_init()
         .map_err(|error| Failure::new(format!("cannot start logging: {error}")))
+}
+
+/// `Targets` and not `EnvFilter`: nobody filters by span here, and the regular expressions of the latter cost memory.
+fn levels(text: &str) -> Result<Targets, String> {
+    // It takes a misspelt level for the name of a part, and then logs nothing else.
+    let is_wrong = |part: &&str| !part.contains('=') && part.parse::<LevelFilter>().is_err();
+    match text.split(',').map(str::trim).find(is_wrong) {
+        Some(part) => Err(format!(
+            "{part:?} is no level (error, warn, info, debug, trace or off) and no PART=LEVEL"
+        )),
+        None => text.parse().map_err(|error| format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::levels;
+
+    #[test]
+    fn a_misspelt_level_is_refused() {
+        for (text, fine) in [
+            ("info", true),
+            ("WARN", true),
+            ("off", true),
+            ("info,ferromesh_xds=debug", true),
+            ("info, ferromesh_xds=debug", true),
+            ("loud", false),
+            ("info,ferromesh_xds=loud", false),
+            ("info,ferromesh_xds", false),
+        ] {
+            assert_eq!(levels(text).is_ok(), fine, "{text}");
+        }
+    }
 }
