@@ -46,6 +46,9 @@ pub struct Fault {
     pub message: String,
     /// A way out.
     pub hint: Option<String>,
+    /// What the document said before the fault, as far as that was read: fields of its outermost
+    /// mapping, or `null`. Enough to tell, mostly, which object it was to be.
+    pub before: Value,
 }
 
 impl fmt::Display for Fault {

@@ -256,3 +256,43 @@ fn links_are_followed_but_not_round_in_circles() {
     assert_eq!(objects(root, &loaded), ["Thing shop/a @ real/a.yaml#0"]);
     assert_eq!(faults(root, &loaded), [] as [&str; 0]);
 }
+
+#[test]
+fn an_object_that_cannot_be_read_is_named_by_what_stands_before_the_fault() {
+    for (file, text, expected) in [
+        (
+            "a.yaml",
+            "apiVersion: a/v1\nkind: Thing\nmetadata: {name: a}\nspec:\n  b: 1\n  b: 2\n",
+            Some("Thing shop/a"),
+        ),
+        (
+            "a.yaml",
+            "kind: Node\napiVersion: v1\nmetadata: {name: n}\nspec:\n  podCIDRs: [\n",
+            Some("Node n"),
+        ),
+        (
+            "a.yaml",
+            "apiVersion: v1\nkind: Thing\nmetadata: {name: [\n",
+            None,
+        ),
+        (
+            "a.yaml",
+            "apiVersion: v1\nkind: List\nitems: [{a: 1, a: 1}]\n",
+            None,
+        ),
+        ("a.yaml", "- [\n", None),
+        (
+            "mesh.yaml",
+            "accessLogFile: x\naccessLogFile: y\n",
+            Some("MeshConfig mesh"),
+        ),
+    ] {
+        let (_directory, loaded) = read(&[(file, text)]);
+        let found: Vec<_> = loaded
+            .faults
+            .iter()
+            .map(|fault| fault.object.as_ref().map(ToString::to_string))
+            .collect();
+        assert_eq!(found, [expected.map(str::to_owned)], "{text}");
+    }
+}

@@ -120,7 +120,14 @@ impl Reading<'_> {
             path,
             message,
             hint,
+            before,
         } = fault;
+        let before = if self.reader.mesh_config && is_bare(&before) {
+            mesh_config(before)
+        } else {
+            before
+        };
+        let Identity { key, api_version } = Identity::of(&before, self.reader.default_namespace);
         self.contents.unreadable = true;
         self.contents.faults.push(FileFault {
             file: self.file.clone(),
@@ -129,8 +136,8 @@ impl Reading<'_> {
             code,
             message,
             hint,
-            object: None,
-            api_version: String::new(),
+            object: key,
+            api_version,
         });
     }
 
@@ -142,10 +149,7 @@ impl Reading<'_> {
             within: Within::Whole,
         };
         if self.reader.mesh_config {
-            if content.is_object()
-                && content.get("apiVersion").is_none()
-                && content.get("kind").is_none()
-            {
+            if is_bare(&content) {
                 let place = Place {
                     within: Within::Spec,
                     ..place
@@ -166,7 +170,12 @@ impl Reading<'_> {
         for fault in faults {
             // The text begins on the line below its key.
             let line = self.line(&place, FIELD) + fault.line;
-            self.document_fault(yaml::Fault { line, ..fault });
+            let before = mesh_config(Value::Null);
+            self.document_fault(yaml::Fault {
+                line,
+                before,
+                ..fault
+            });
         }
         let within = Within::Text(Arc::from(FIELD));
         if let Some(document) = documents.into_iter().next() {
@@ -307,6 +316,11 @@ fn list(content: &Value) -> Option<(&Vec<Value>, Option<(String, String)>)> {
         _ => None,
     };
     Some((items, item_type))
+}
+
+/// Whether a document says no type, as bare mesh configuration does.
+fn is_bare(content: &Value) -> bool {
+    content.is_object() && content.get("apiVersion").is_none() && content.get("kind").is_none()
 }
 
 fn mesh_config(spec: Value) -> Value {

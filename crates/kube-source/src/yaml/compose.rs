@@ -68,6 +68,7 @@ pub(super) fn too_large(line: usize, message: String) -> Fault {
             "split it: a document may have {} MiB and {MAX_DOCUMENT_VALUES} values",
             MAX_DOCUMENT_BYTES >> 20
         )),
+        before: Value::Null,
     }
 }
 
@@ -114,6 +115,7 @@ where
                 path: String::new(),
                 message: error.info(),
                 hint: None,
+                before: Value::Null,
             })),
             None => Ok((Event::StreamEnd, Span::default())),
         }
@@ -159,6 +161,18 @@ where
 
     fn mapping(&mut self, depth: usize) -> Composed<Value> {
         let mut fields = Map::new();
+        match self.fields(&mut fields, depth) {
+            Ok(()) => Ok(Value::Object(fields)),
+            Err(mut fault) => {
+                if depth == 0 {
+                    fault.before = Value::Object(fields);
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    fn fields(&mut self, fields: &mut Map<String, Value>, depth: usize) -> Composed<()> {
         let mut merged = Vec::new();
         loop {
             let (event, span) = self.next()?;
@@ -189,9 +203,9 @@ where
             }
         }
         for (value, span) in merged {
-            self.merge(&mut fields, value, span)?;
+            self.merge(fields, value, span)?;
         }
-        Ok(Value::Object(fields))
+        Ok(())
     }
 
     /// What a mapping says itself counts, then what is merged first.
@@ -327,6 +341,7 @@ where
             path: String::new(),
             message: message.into(),
             hint: None,
+            before: Value::Null,
         })
     }
 }

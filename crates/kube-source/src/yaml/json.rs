@@ -58,6 +58,7 @@ fn fault(error: &serde_json::Error) -> Fault {
         path: String::new(),
         message: text.strip_suffix(&position).unwrap_or(&text).to_owned(),
         hint: None,
+        before: Value::Null,
     }
 }
 
