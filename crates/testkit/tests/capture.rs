@@ -4,12 +4,16 @@
 //! It needs root, `ip`, `nft` and `setpriv`, so `cargo test` alone leaves it out; run it by `make test-root`, or by
 //! `cargo test -p ferromesh-testkit --test capture`. A kernel without a feature fails it.
 
+#[path = "capture/addresses.rs"]
+mod addresses;
 #[path = "capture/headless.rs"]
 mod headless;
 #[path = "capture/inbound.rs"]
 mod inbound;
 #[path = "capture/log.rs"]
 mod log;
+#[path = "capture/objects.rs"]
+mod objects;
 #[path = "capture/pod.rs"]
 mod pod;
 #[path = "capture/rules.rs"]
@@ -33,7 +37,7 @@ macro_rules! promises {
                 async fn $promise() {
                     let variant = crate::world::Variant {
                         mode: crate::rules::Mode::$mode,
-                        families: crate::world::Families::$families,
+                        families: crate::addresses::Families::$families,
                     };
                     crate::$module::$promise(variant).await;
                 }

@@ -2,8 +2,9 @@
 
 use ferromesh_testkit::client::Request;
 
+use crate::addresses::{Host, Service};
 use crate::tcp::greeting;
-use crate::world::{Host, Service, Variant, World};
+use crate::world::{Variant, World};
 
 /// Who calls an instance by its own address reaches that instance; who calls itself reaches itself.
 pub async fn headless_services_and_self_calls(variant: Variant) {

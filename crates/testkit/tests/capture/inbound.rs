@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use ferromesh_testkit::client::{Protocol, Request};
 
+use crate::addresses::Host;
 use crate::tcp::{exchange, greeting};
-use crate::world::{Host, Variant, World};
+use crate::world::{Variant, World};
 
 /// They reach every port of the application, declared or not, and the application sees whom it may see.
 pub async fn clients_without_a_proxy(variant: Variant) {

@@ -3,10 +3,11 @@
 use ferromesh_testkit::client::Request;
 use ferromesh_testkit::wait::eventually;
 
+use crate::addresses::{Host, Service, Version};
 use crate::pod::Pod;
 use crate::rules::Mode;
 use crate::tcp::exchange;
-use crate::world::{Host, Service, Variant, Version, World};
+use crate::world::{Variant, World};
 
 /// The fields of a line in Istio's default format, without their quotes and brackets. A space in them separates nothing.
 fn fields(line: &str) -> Vec<String> {

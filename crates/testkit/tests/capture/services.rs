@@ -3,7 +3,8 @@
 use ferromesh_testkit::client::{Protocol, Request, WebSocket, many};
 use ferromesh_testkit::wait::eventually;
 
-use crate::world::{Host, Service, Variant, Version, World};
+use crate::addresses::{Host, Service, Version};
+use crate::world::{Variant, World};
 
 /// The name of the service.
 const WEB: &str = "web.shop.svc.cluster.local";

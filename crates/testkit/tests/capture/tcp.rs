@@ -6,7 +6,8 @@ use ferromesh_testkit::client::{Request, Tcp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::world::{Host, Service, Variant, World};
+use crate::addresses::{Host, Service};
+use crate::world::{Variant, World};
 
 /// Says something, and hears it.
 pub async fn exchange(to: SocketAddr) -> Result<Option<String>, String> {

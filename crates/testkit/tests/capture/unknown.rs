@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use ferromesh_testkit::client::Request;
 use ferromesh_testkit::wait::eventually;
 
+use crate::addresses::{Host, Service};
+use crate::objects::{MESH, entry};
 use crate::tcp::{exchange, greeting};
-use crate::world::{Host, MESH, Service, Variant, World, entry};
+use crate::world::{Variant, World};
 
 /// By default everything passes. With REGISTRY_ONLY, requests get 502, connections are closed, and what is known works.
 pub async fn unknown_destinations_pass_or_are_refused(variant: Variant) {
