@@ -267,8 +267,8 @@ fn an_object_that_cannot_be_read_is_named_by_what_stands_before_the_fault() {
         ),
         (
             "a.yaml",
-            "kind: Node\napiVersion: v1\nmetadata: {name: n}\nspec:\n  podCIDRs: [\n",
-            Some("Node n"),
+            "kind: Node\napiVersion: v1\nmetadata: {name: m}\nspec:\n  podCIDRs: [\n",
+            Some("Node m"),
         ),
         (
             "a.yaml",
