@@ -54,7 +54,7 @@ pub(crate) struct Index {
     hinted: HashMap<(Namespace, Hostname), usize>,
     workloads: Multimap<WorkloadName, WorkloadRank, Arc<Workload>>,
     addresses: Multimap<(Namespace, Arc<str>), WorkloadRank, Arc<Workload>>,
-    labelled: Multimap<(Namespace, Pair), WorkloadRank, Arc<Workload>>,
+    labelled: Multimap<(Namespace, WorkloadKind, Pair), DeclId, Arc<Workload>>,
     nodes: Multimap<NodeName, DeclId, Arc<Node>>,
     sidecars: Multimap<Namespace, Seniority, Arc<Sidecar>>,
     mesh: BTreeMap<DeclId, Arc<MeshConfig>>,

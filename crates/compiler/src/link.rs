@@ -14,6 +14,7 @@ pub(crate) mod inbound;
 pub(crate) mod keys;
 pub(crate) mod plan;
 pub(crate) mod policies;
+pub(crate) mod ports;
 pub(crate) mod preference;
 pub(crate) mod proxies;
 pub(crate) mod scope;

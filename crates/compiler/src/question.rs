@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ferromesh_mesh::decl::workload::WorkloadKind;
 use ferromesh_mesh::decl::{Labels, Selector};
 use ferromesh_mesh::name::{Hostname, Namespace, NodeName, WorkloadName};
 
@@ -34,8 +35,8 @@ pub(crate) enum Question {
     Workload(WorkloadName),
     /// Which workloads have this address?
     Address(Namespace, Arc<str>),
-    /// Which workloads have this label?
-    Labelled(Namespace, Pair),
+    /// Which workloads of this kind have this label?
+    Labelled(Namespace, WorkloadKind, Pair),
     /// Which services select workloads by this label?
     Selecting(Namespace, Pair),
     /// Where is this node?

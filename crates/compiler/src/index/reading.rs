@@ -12,7 +12,7 @@ use ferromesh_mesh::decl::node::Node;
 use ferromesh_mesh::decl::service::Service;
 use ferromesh_mesh::decl::sidecar::Sidecar;
 use ferromesh_mesh::decl::traffic_policy::TrafficPolicies;
-use ferromesh_mesh::decl::workload::Workload;
+use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
 use ferromesh_mesh::decl::{Declaration, Visibility};
 use ferromesh_mesh::name::{Hostname, Namespace, NodeName, WorkloadName};
 use ferromesh_mesh::policy::access_log::AccessLog;
@@ -133,13 +133,14 @@ impl<'a> Reading<'a> {
     pub(crate) fn labelled(
         &mut self,
         namespace: &Namespace,
+        kind: WorkloadKind,
         pair: Pair,
     ) -> impl Iterator<Item = &'a Arc<Workload>> + use<'a> {
         self.asked
-            .insert(Question::Labelled(namespace.clone(), pair.clone()));
+            .insert(Question::Labelled(namespace.clone(), kind, pair.clone()));
         self.index
             .labelled
-            .get(&(namespace.clone(), pair))
+            .get(&(namespace.clone(), kind, pair))
             .map(|(_, workload)| workload)
     }
 

@@ -24,8 +24,8 @@ impl Index {
             self.addresses.insert(key, order.clone(), workload.clone());
         }
         for pair in pairs(&workload.labels) {
-            let key = (namespace.clone(), pair);
-            self.labelled.insert(key, order.clone(), workload.clone());
+            let key = (namespace.clone(), workload.kind, pair);
+            self.labelled.insert(key, id.clone(), workload.clone());
         }
         concerned(workload, dirty);
     }
@@ -44,7 +44,8 @@ impl Index {
                 .remove(&(namespace.clone(), address.clone()), &order);
         }
         for pair in pairs(&workload.labels) {
-            self.labelled.remove(&(namespace.clone(), pair), &order);
+            self.labelled
+                .remove(&(namespace.clone(), workload.kind, pair), id);
         }
         concerned(workload, dirty);
     }
@@ -57,6 +58,6 @@ fn concerned(workload: &Workload, dirty: &mut Dirty) {
         dirty.insert(Question::Address(namespace.clone(), address.clone()));
     }
     for pair in pairs(&workload.labels) {
-        dirty.insert(Question::Labelled(namespace.clone(), pair));
+        dirty.insert(Question::Labelled(namespace.clone(), workload.kind, pair));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use ferromesh_mesh::decl::service::{Service, TargetPort};
+use ferromesh_mesh::decl::service::Service;
 use ferromesh_mesh::decl::sidecar::{AppEndpoint, CaptureMode, Sidecar};
 use ferromesh_mesh::decl::workload::Workload;
 use ferromesh_mesh::origin::Origin;
@@ -14,6 +14,7 @@ use ferromesh_mesh::view::cluster::{AppAddress, ClusterName, Discovery};
 use ferromesh_mesh::view::listener::{InboundPort, InboundTraffic, ListenerName, ListenerTraffic};
 
 use super::keys::{ListenerKey, PlainCluster, ViewKey};
+use super::ports;
 use super::proxies::Families;
 use crate::index::ServiceRank;
 use crate::index::reading::Reading;
@@ -198,12 +199,8 @@ fn of_services(
     let mut served = BTreeMap::new();
     for service in services.values() {
         for port in service.ports.iter().filter(|p| p.protocol != Protocol::Udp) {
-            let number = match &port.target {
-                TargetPort::Number(number) => *number,
-                TargetPort::Name(name) => match workload.ports.get(name) {
-                    Some(number) => *number,
-                    None => continue,
-                },
+            let Some(number) = ports::of_workload(workload, port) else {
+                continue;
             };
             served.entry(number).or_insert_with(|| Served {
                 port: number,

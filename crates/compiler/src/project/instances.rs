@@ -1,15 +1,18 @@
 //! The instances of a service, whoever declares them.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ferromesh_mesh::decl::Labels;
 use ferromesh_mesh::decl::endpoints::{Endpoint, EndpointState, Endpoints, Identity};
-use ferromesh_mesh::decl::service::{Resolution, Service, ServicePort, TargetPort};
-use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
+use ferromesh_mesh::decl::service::{Registry, Resolution, Service, ServicePort, TargetPort};
+use ferromesh_mesh::decl::workload::WorkloadKind;
 use ferromesh_mesh::name::Locality;
 
 use crate::index::reading::Reading;
 use crate::link::attributes::{self, Attributes};
+use crate::link::ports;
 use crate::question::index_pair;
 
 /// An instance of a service's port.
@@ -33,7 +36,10 @@ pub(super) fn of_service(
 ) -> Vec<Instance> {
     let mut instances = match &service.resolution {
         Resolution::Declared | Resolution::Headless => declared(service, port, reading),
-        Resolution::Workloads => selected(service, port, reading),
+        Resolution::Workloads => [WorkloadKind::Pod, WorkloadKind::Entry]
+            .into_iter()
+            .flat_map(|kind| selected(service, port, kind, reading))
+            .collect(),
         Resolution::Dns(_) | Resolution::DnsRoundRobin(_) | Resolution::Original => Vec::new(),
     };
     if let Some(labels) = labels {
@@ -72,6 +78,10 @@ fn declared(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) ->
                 for_zones: endpoint.for_zones.clone(),
             });
         }
+    }
+    // Clients find the instances of a headless service by DNS, which knows no entries (Istio).
+    if service.registry == Registry::Kubernetes && service.resolution == Resolution::Declared {
+        instances.extend(entries(service, port, &slices, reading));
     }
     instances
 }
@@ -146,13 +156,36 @@ fn place(endpoint: &Endpoint, reading: &mut Reading<'_>) -> Locality {
     }
 }
 
-/// Workloads that an entry selects. DNS names can't be endpoints; they are left out.
-fn selected(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) -> Vec<Instance> {
+/// Entries that a Kubernetes service selects beside the instances of its slices (Istio). What
+/// Kubernetes says of an address counts, even that it is not ready.
+fn entries(
+    service: &Service,
+    port: &ServicePort,
+    slices: &[Arc<Endpoints>],
+    reading: &mut Reading<'_>,
+) -> Vec<Instance> {
+    let known: BTreeSet<&Arc<str>> = slices
+        .iter()
+        .flat_map(|slice| &slice.instances)
+        .map(|endpoint| &endpoint.address)
+        .collect();
+    let mut found = selected(service, port, WorkloadKind::Entry, reading);
+    found.retain(|instance| !known.contains(&instance.address));
+    found
+}
+
+/// Workloads of a kind that a service selects. DNS names can't be endpoints; they are left out.
+fn selected(
+    service: &Service,
+    port: &ServicePort,
+    kind: WorkloadKind,
+    reading: &mut Reading<'_>,
+) -> Vec<Instance> {
     let Some(selector) = &service.selector else {
         return Vec::new();
     };
     let workloads: Vec<_> = reading
-        .labelled(&service.namespace, index_pair(selector))
+        .labelled(&service.namespace, kind, index_pair(selector))
         .filter(|workload| selector.selects(&workload.labels))
         .collect();
     workloads
@@ -161,10 +194,10 @@ fn selected(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) ->
             let address = workload
                 .addresses
                 .iter()
-                .find(|address| address.parse::<std::net::IpAddr>().is_ok())?;
+                .find(|address| address.parse::<IpAddr>().is_ok())?;
             Some(Instance {
                 address: address.clone(),
-                port: port_of_workload(workload, port)?,
+                port: ports::of_workload(workload, port)?,
                 state: EndpointState::Ready,
                 weight: workload.weight,
                 attributes: Attributes::of(workload, reading),
@@ -172,15 +205,4 @@ fn selected(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) ->
             })
         })
         .collect()
-}
-
-fn port_of_workload(workload: &Workload, port: &ServicePort) -> Option<u16> {
-    let overridden = (workload.kind == WorkloadKind::Entry)
-        .then(|| workload.ports.get(&port.name))
-        .flatten();
-    match (overridden, &port.target) {
-        (Some(number), _) => Some(*number),
-        (None, TargetPort::Number(number)) => Some(*number),
-        (None, TargetPort::Name(name)) => workload.ports.get(name).copied(),
-    }
 }

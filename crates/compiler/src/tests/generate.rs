@@ -273,7 +273,9 @@ fn workload(dice: &mut Dice<'_>, kind: WorkloadKind) -> Arc<Unit> {
     workload.node = dice.once_in(2).then(|| dice.pick(&["n0", "n1"]).into());
     workload.locality = dice.once_in(3).then(|| Locality::parse(dice.pick(&ZONES)));
     if dice.once_in(2) {
-        workload.ports = BTreeMap::from([(Arc::from("web"), dice.pick(&[8080, 8081]))]);
+        // The name of a target, or of a service's port, which counts for entries only.
+        let named = dice.pick(&["web", "http"]);
+        workload.ports = BTreeMap::from([(Arc::from(named), dice.pick(&[8080, 8081]))]);
     }
     build::workload_unit(workload)
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ferromesh_mesh::decl::workload::WorkloadKind;
+
 use crate::compiler::Work;
 use crate::tests::build::*;
 use crate::{Compiler, Edit};
@@ -81,6 +83,15 @@ fn an_edit_costs_the_same_in_a_small_and_in_a_large_mesh() {
         let (work, edits) = cost(&mut mesh);
         assert_eq!((work.gathered, work.planned, work.built), (0, 0, 3));
         // The second subset is empty before and after.
+        assert_eq!(edits, ["put", "put"]);
+
+        // A machine that the service selects: the same.
+        let mut machine = pod("a", "vm", "10.0.0.3", "app=s3,version=v1");
+        machine.kind = WorkloadKind::Entry;
+        machine.origin = origin("WorkloadEntry", "a", "vm", "spec");
+        mesh.replace(workload_unit(machine));
+        let (work, edits) = cost(&mut mesh);
+        assert_eq!((work.gathered, work.planned, work.built), (0, 0, 3));
         assert_eq!(edits, ["put", "put"]);
 
         // A weight: one virtual host for each spelling of its domains (own namespace or not).

@@ -14,7 +14,7 @@ use ferromesh_mesh::policy::locality::{
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::unit::Unit;
 
-use super::show::{check, clusters, compile, endpoints};
+use super::show::{check, clusters, compile, endpoints, listeners};
 use crate::tests::build::*;
 
 const REVIEWS: &str = "reviews.a.svc.cluster.local";
@@ -229,6 +229,71 @@ fn an_entry_selects_workloads() {
             "81|v1|legacy.com ",
         ],
     );
+}
+
+#[test]
+fn a_kubernetes_service_selects_entries_beside_its_pods() {
+    let machine = |name: &str, address: &str, labels: &str, ports: &[(&str, u16)]| {
+        let mut machine = pod("a", name, address, labels);
+        machine.kind = WorkloadKind::Entry;
+        machine.origin = origin("WorkloadEntry", "a", name, "spec");
+        machine.ports = ports.iter().map(|(n, p)| (Arc::from(*n), *p)).collect();
+        workload_unit(machine)
+    };
+    let mut selecting = service("a", "reviews");
+    selecting
+        .ports
+        .push(port("named", Protocol::Http, 81, "web"));
+    let mut headless = service("a", "headless");
+    headless.resolution = Resolution::Headless;
+    headless.selector = selecting.selector.clone();
+    let mut elsewhere = pod("b", "vm", "10.0.0.6", "app=reviews");
+    elsewhere.kind = WorkloadKind::Entry;
+    let mut not_ready = pod_endpoint("a", "pod", "10.0.0.3");
+    not_ready.state = EndpointState::NotReady;
+    let units = [
+        service_unit(selecting),
+        service_unit(headless),
+        policies_unit(policies("a", "dr", REVIEWS, &["v2"])),
+        slice(
+            "a",
+            "reviews",
+            "s",
+            vec![pod_endpoint("a", "pod", "10.0.0.1"), not_ready],
+        ),
+        // A pod of which no slice tells is no instance.
+        workload_unit(pod("a", "pod", "10.0.0.2", "app=reviews")),
+        machine("plain", "10.0.0.4", "app=reviews,version=v2", &[]),
+        machine(
+            "ports",
+            "10.0.0.5",
+            "app=reviews",
+            &[("http", 7000), ("named", 1), ("web", 7001)],
+        ),
+        // Kubernetes knows these addresses.
+        machine("twin", "10.0.0.1", "app=reviews", &[("http", 7000)]),
+        machine("tired", "10.0.0.3", "app=reviews", &[]),
+        machine("name", "vm.example.com", "app=reviews", &[]),
+        machine("other", "10.0.0.7", "app=other", &[]),
+        workload_unit(elsewhere),
+    ];
+    check(
+        endpoints(&compile(&units, bound_proxy("b", "x"))),
+        &[
+            "80||headless.a ",
+            "80||reviews.a p0 // w3: 10.0.0.1:8080 Ready, 10.0.0.4:8080 Ready, \
+             10.0.0.5:7000 Ready",
+            "80|v2|reviews.a p0 // w1: 10.0.0.4:8080 Ready",
+            "81||reviews.a p0 // w1: 10.0.0.5:7001 Ready",
+            "81|v2|reviews.a ",
+        ],
+    );
+    // The machine's own proxy serves what its clients are told.
+    let served: Vec<String> = listeners(&compile(&units, bound_proxy("a", "ports")))
+        .into_iter()
+        .filter_map(|line| Some(line.strip_prefix("Inbound(")?.split(')').next()?.to_owned()))
+        .collect();
+    check(served, &["127.0.1.1:7000", "127.0.1.1:7001"]);
 }
 
 #[test]
