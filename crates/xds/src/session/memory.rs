@@ -124,6 +124,11 @@ impl Memory {
         self.refused.get(&id)
     }
 
+    /// All refusals that are remembered.
+    pub(super) fn all_refused(&self) -> impl Iterator<Item = (ResourceId, &Refused)> {
+        self.refused.iter().map(|(id, refused)| (*id, refused))
+    }
+
     /// What the client accepted before the slot's content, which is on its way.
     pub(super) fn accepted(&self, id: ResourceId) -> Option<&Arc<Resource>> {
         self.accepted.get(&id)

@@ -10,6 +10,12 @@ use crate::resource::{ResourceId, ResourceType};
 /// How much of a client's error text is kept.
 const ERROR_LEN: usize = 1024;
 
+/// How much of it is searched for names.
+const SEARCHED_LEN: usize = 16 << 10;
+
+/// What Envoy puts behind an error text of which it has cut off the end.
+const CUT: &str = "...(truncated)";
+
 /// The beginning of a text from outside.
 pub(super) fn shorten(text: &str, len: usize) -> Arc<str> {
     let mut end = text.len().min(len);
@@ -19,21 +25,32 @@ pub(super) fn shorten(text: &str, len: usize) -> Arc<str> {
     Arc::from(text.get(..end).unwrap_or_default())
 }
 
-/// Whether `text` mentions `name` as a word of its own.
-fn mentions(text: &str, name: &str) -> bool {
+/// Where `text` first mentions `name` as a word of its own.
+fn mention(text: &str, name: &str) -> Option<usize> {
     let of_name = |c: char| c.is_alphanumeric() || "_-.|/:~".contains(c);
-    !name.is_empty()
-        && text.match_indices(name).any(|(at, _)| {
-            let before = text.get(..at).and_then(|rest| rest.chars().next_back());
-            let after = text.get(at + name.len()..).unwrap_or_default();
-            let mut after = after.chars();
-            let ends = match after.next() {
-                Some('.' | ':') => after.next().is_none_or(char::is_whitespace),
-                Some(next) => !of_name(next),
-                None => true,
-            };
-            ends && before.is_none_or(|c| !of_name(c))
-        })
+    let is_word = |at: usize| {
+        let before = text.get(..at).and_then(|rest| rest.chars().next_back());
+        let after = text.get(at + name.len()..).unwrap_or_default();
+        let mut after = after.chars();
+        let ends = match after.next() {
+            Some('.' | ':') => after.next().is_none_or(char::is_whitespace),
+            Some(next) => !of_name(next),
+            None => true,
+        };
+        ends && before.is_none_or(|c| !of_name(c))
+    };
+    let mut found = text.match_indices(name).map(|(at, _)| at);
+    found.find(|at| !name.is_empty() && is_word(*at))
+}
+
+/// What an error that lists several resources (`A: why, B: why`) says of one of them, which it
+/// mentions at `at`; `others` is where it mentions the others.
+fn about<'a>(text: &'a str, name: &str, at: usize, others: &[usize]) -> &'a str {
+    let end = others.iter().filter(|other| **other > at).min();
+    let part = text.get(at + name.len()..end.copied().unwrap_or(text.len()));
+    let said = part.and_then(|part| part.strip_prefix(':'));
+    let said = said.map(|said| said.trim_matches([' ', ',', '\n']));
+    said.filter(|said| !said.is_empty()).unwrap_or(text)
 }
 
 impl Session {
@@ -62,6 +79,18 @@ impl Session {
             self.accept_one(ty, *id, &flight);
         }
         self.unpin(&flight);
+        let status = &self.watches.get(ty).status;
+        if status.error.is_some() && !self.lacks_something(ty) {
+            self.watches.get_mut(ty).status.error = None;
+        }
+    }
+
+    /// Whether the client refused something of a type that its slot still holds.
+    fn lacks_something(&self, ty: ResourceType) -> bool {
+        self.memory.all_refused().any(|(id, refused)| {
+            let current = self.snapshot.resource(id);
+            current.is_some_and(|held| held.ty == ty && held.version == refused.version)
+        })
     }
 
     fn accept_one(&mut self, ty: ResourceType, id: ResourceId, flight: &Flight) {
@@ -100,20 +129,21 @@ impl Session {
     }
 
     fn refuse(&mut self, ty: ResourceType, flight: Flight, nonce: u64, error: &str) {
-        let error = shorten(error, ERROR_LEN);
         let status = &mut self.watches.get_mut(ty).status;
         status.refused = nonce;
         status.refusals += 1;
-        status.error = Some(Arc::clone(&error));
-        let (blamed, rest) = self.blame(&flight, &error);
+        status.error = Some(shorten(error, ERROR_LEN));
+        let text = shorten(error, SEARCHED_LEN);
+        let complete = text.len() == error.len() && !error.ends_with(CUT);
+        let (blamed, rest) = self.blame(&flight, &text);
         let whole = blamed.is_empty();
-        for id in blamed {
+        for (id, error) in blamed {
             self.refuse_one(ty, id, &flight, &error);
         }
         for id in rest {
             match ty {
                 // These are applied one by one; what the error does not name is in force.
-                ResourceType::Cluster | ResourceType::Listener if !whole => {
+                ResourceType::Cluster | ResourceType::Listener if !whole && complete => {
                     self.accept_one(ty, id, &flight);
                 }
                 // Of the others nobody knows how far the client came.
@@ -129,15 +159,27 @@ impl Session {
         self.unpin(&flight);
     }
 
-    /// Which resources of a response an error is about, and the others.
-    fn blame(&self, flight: &Flight, error: &str) -> (Vec<ResourceId>, Vec<ResourceId>) {
-        if let [only] = flight.ids.as_slice() {
-            return (vec![*only], Vec::new());
+    /// Which resources of a response an error is about, with what it says of each, and the
+    /// others.
+    fn blame(&self, flight: &Flight, text: &str) -> (Vec<(ResourceId, Arc<str>)>, Vec<ResourceId>) {
+        let mut named = Vec::new();
+        let mut rest = Vec::new();
+        for id in &flight.ids {
+            let resource = flight.older(*id).or_else(|| self.snapshot.resource(*id));
+            let name = resource.map(|resource| &resource.name);
+            match name.and_then(|name| Some((name, mention(text, name)?))) {
+                Some((name, at)) => named.push((*id, name, at)),
+                None => rest.push(*id),
+            }
         }
-        flight.ids.iter().partition(|id| {
-            let resource = flight.older(**id).or_else(|| self.snapshot.resource(**id));
-            resource.is_some_and(|resource| mentions(error, &resource.name))
-        })
+        if let ([only], []) = (rest.as_slice(), named.as_slice()) {
+            return (vec![(*only, shorten(text, ERROR_LEN))], Vec::new());
+        }
+        let places: Vec<_> = named.iter().map(|(_, _, at)| *at).collect();
+        let said = |(id, name, at): (ResourceId, &Arc<str>, usize)| {
+            (id, shorten(about(text, name, at, &places), ERROR_LEN))
+        };
+        (named.into_iter().map(said).collect(), rest)
     }
 
     fn refuse_one(&mut self, ty: ResourceType, id: ResourceId, flight: &Flight, error: &Arc<str>) {
@@ -194,7 +236,7 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use super::{mentions, shorten};
+    use super::{about, mention, shorten};
 
     #[test]
     fn a_name_is_found_as_a_word() {
@@ -209,7 +251,28 @@ mod tests {
             ("rin", false),
             ("", false),
         ] {
-            assert_eq!(mentions(text, name), found, "{name}");
+            assert_eq!(mention(text, name).is_some(), found, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_taken_apart() {
+        let clusters = "Error adding/updating cluster(s) a|80: bad, b|80: worse";
+        let listeners =
+            "Error adding/updating listener(s) 1.2.3.4_80: no\n. why\n0.0.0.0_80: yes\n";
+        for (text, names, said) in [
+            (clusters, ["a|80", "b|80"], ["bad", "worse"]),
+            (
+                listeners,
+                ["1.2.3.4_80", "0.0.0.0_80"],
+                ["no\n. why", "yes"],
+            ),
+            ("a and b are bad", ["a", "b"], ["a and b are bad"; 2]),
+        ] {
+            let places = names.map(|name| mention(text, name).unwrap_or_default());
+            for ((name, at), expected) in names.into_iter().zip(places).zip(said) {
+                assert_eq!(about(text, name, at, &places), expected, "{text}");
+            }
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Status {
     pub refused: u64,
     /// How many responses the client refused.
     pub refusals: u64,
-    /// What the client said to its last refusal.
+    /// What the client said to its last refusal, as long as it lacks something.
     pub error: Option<Arc<str>>,
 }
 

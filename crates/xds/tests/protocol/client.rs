@@ -21,6 +21,8 @@ pub enum Complaint {
     Named,
     /// It does not.
     Unnamed,
+    /// It names the first one, and the end of the text is cut off, as Envoy does.
+    Cut,
 }
 
 /// The client. A cluster whose body starts with `eds` makes it ask for endpoints under the
@@ -246,6 +248,9 @@ impl Client {
                 Some(format!("Error adding/updating {}: no", names.join(", ")))
             }
             (_, Complaint::Unnamed) => Some("no".to_owned()),
+            ([first, ..], Complaint::Cut) => {
+                Some(format!("Error adding/updating {first}: no, ...(truncated)"))
+            }
         };
         // Envoy would bring the version before, although it applied a part of the refused set:
         // a flaw of the protocol that no server can mend.

@@ -39,11 +39,28 @@ fn the_last_accepted_version_is_sent_again() {
         ["cds a=bad again c=2", "cds a=1"],
         "the refused predecessor does not count"
     );
-    world.put(&["cds a=3"]);
-    assert_eq!(world.lines(), ["cds a=3"]);
     let status = world.session.status(ResourceType::Cluster);
     assert_eq!((status.refusals, status.sent), (2, status.accepted));
     assert_eq!(status.error.as_deref(), Some("Error adding/updating a: no"));
+    world.put(&["cds a=3"]);
+    assert_eq!(world.lines(), ["cds a=3"]);
+    let status = world.session.status(ResourceType::Cluster);
+    assert_eq!(status.error, None, "everything is in force");
+}
+
+#[test]
+fn what_an_error_does_not_name_is_in_doubt_if_its_end_was_cut_off() {
+    let mut world = world(Complaint::Cut);
+    world.put(&["cds a=bad", "cds b=bad", "cds c=2"]);
+    assert_eq!(
+        world.lines(),
+        [
+            "cds a=bad b=bad c=2",
+            "cds a=1 b=bad c=2",
+            "cds a=1 b=1 c=2"
+        ]
+    );
+    assert_eq!(refused(&world), ["a", "b"]);
 }
 
 #[test]
