@@ -4,6 +4,7 @@
 //! Lines are looked up only here, by reading the files again: while objects are compiled nobody
 //! keeps them.
 
+mod quoted;
 mod record;
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ferromesh_api::Key;
-use ferromesh_mesh::diagnostic::{Diagnostic, Severity};
+use ferromesh_mesh::diagnostic::{Diagnostic, REFUSED_BY_PROXY, Severity};
 use ferromesh_mesh::origin::ObjectRef;
 
 use crate::directory::{FileFault, Located};
@@ -85,10 +86,15 @@ pub fn locate(
     };
     let found = addressed.into_iter().map(|addressed| {
         let Addressed {
-            diagnostic,
+            mut diagnostic,
             api_version,
             place,
         } = addressed;
+        if let Some(place) = &place
+            && diagnostic.code == REFUSED_BY_PROXY
+        {
+            lines.narrow(place, &mut diagnostic);
+        }
         let (file, line) = match place {
             None => Default::default(),
             Some(place) => {
@@ -176,6 +182,22 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     fn find(&mut self, place: &Place, path: &str) -> Option<usize> {
+        let (text, positions) = self.read(place)?;
+        place.line(positions, text, path)
+    }
+
+    /// A proxy does not know the fields of objects, but its words mostly repeat what is in them.
+    fn narrow(&mut self, place: &Place, diagnostic: &mut Diagnostic) {
+        let words = diagnostic.message.split_once(": ").map(|(_, words)| words);
+        if let Some((text, _)) = self.read(place)
+            && let Some(words) = words
+            && let Some(path) = quoted::field(text, place, &diagnostic.path, words)
+        {
+            diagnostic.path = path;
+        }
+    }
+
+    fn read(&mut self, place: &Place) -> Option<&(String, Positions)> {
         let file = self.files.entry(place.file.clone()).or_insert_with(|| {
             let text = match self.texts.get(&place.file) {
                 Some(text) => text.clone(),
@@ -184,7 +206,6 @@ impl Lines<'_> {
             let positions = Positions::of(&text);
             Some((text, positions))
         });
-        let (text, positions) = file.as_ref()?;
-        place.line(positions, text, path)
+        file.as_ref()
     }
 }

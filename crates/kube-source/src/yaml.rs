@@ -15,6 +15,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub(crate) use locate::{Segment, segments};
 pub use locate::{Positions, locate};
 pub use write::render;
 

@@ -16,6 +16,9 @@ pub enum Severity {
     Error,
 }
 
+/// The code of what proxies refused. The message ends with `: ` and the proxy's own words.
+pub const REFUSED_BY_PROXY: &str = "refused-by-proxy";
+
 /// A remark on a field of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Diagnostic {

@@ -15,5 +15,6 @@ pub mod name;
 pub mod origin;
 pub mod path;
 pub mod policy;
+pub mod quote;
 pub mod unit;
 pub mod view;

@@ -80,13 +80,13 @@ impl Positions {
     }
 }
 
-enum Segment {
+pub(crate) enum Segment {
     Field(String),
     Item(usize),
 }
 
 /// The steps of a path as `mesh` renders them.
-fn segments(path: &str) -> Vec<Segment> {
+pub(crate) fn segments(path: &str) -> Vec<Segment> {
     let mut out = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
