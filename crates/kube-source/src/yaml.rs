@@ -15,8 +15,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub(crate) use locate::{Segment, segments};
 pub use locate::{Positions, locate};
+pub(crate) use locate::{Segment, segments};
 pub use write::render;
 
 /// The largest document: ten times of what an API server takes as one object.

