@@ -135,7 +135,17 @@ impl Plane {
                     self.publisher.refuse(refusal.id, version, &client);
                     due.compile = true;
                 }
-                self.refusals.add(client, refusal);
+                let Self {
+                    acceptance,
+                    compiler,
+                    publisher,
+                    refusals,
+                    ..
+                } = self;
+                refusals.add(client, refusal, |refusal| {
+                    let view = compiler.view(publisher.view(refusal.id)?)?;
+                    crate::publish::origin(view, &refusal.error, acceptance)
+                });
             }
             Command::Vouched { id, version } => {
                 self.publisher.vouch(id, version);
@@ -220,10 +230,7 @@ impl Plane {
     fn diagnostics(&self) -> Vec<Diagnostic> {
         let mut list: Vec<_> = self.acceptance.diagnostics().cloned().collect();
         list.extend(self.compiler.diagnostics());
-        list.extend(self.refusals.diagnostics(|id, error| {
-            let view = self.compiler.view(self.publisher.view(id)?)?;
-            crate::publish::origin(view, error)
-        }));
+        list.extend(self.refusals.diagnostics());
         list
     }
 }

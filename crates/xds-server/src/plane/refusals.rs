@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ferromesh_mesh::diagnostic::{Diagnostic, Severity};
-use ferromesh_mesh::origin::Origin;
+use ferromesh_mesh::diagnostic::{Diagnostic, REFUSED_BY_PROXY, Severity};
+use ferromesh_mesh::origin::{ObjectRef, Origin};
 use ferromesh_xds::{Refusal, ResourceId, Version};
 
 /// How many refused resources are remembered.
@@ -18,6 +18,7 @@ struct Refused {
     version: Version,
     name: Arc<str>,
     error: Arc<str>,
+    origin: Option<Origin>,
     clients: BTreeSet<Arc<str>>,
 }
 
@@ -27,27 +28,30 @@ pub(super) struct Refusals {
     slots: BTreeMap<ResourceId, Refused>,
 }
 
+/// What is one fault for its author, however many resources and proxies it concerns.
+type Fault<'a> = (Option<&'a Arc<ObjectRef>>, &'a str, &'a str);
+
 impl Refusals {
-    /// A client refused something.
-    pub(super) fn add(&mut self, client: Arc<str>, refusal: Refusal) {
-        let Refusal {
-            id,
-            ty: _,
-            name,
-            version,
-            error,
-        } = refusal;
-        let Some(version) = version else { return };
-        if self.slots.len() >= LIMIT && !self.slots.contains_key(&id) {
+    /// A client refused something. `origin` finds out who wrote it.
+    pub(super) fn add(
+        &mut self,
+        client: Arc<str>,
+        refusal: Refusal,
+        origin: impl FnOnce(&Refusal) -> Option<Origin>,
+    ) {
+        let Some(version) = refusal.version else {
+            return;
+        };
+        if self.slots.len() >= LIMIT && !self.slots.contains_key(&refusal.id) {
             return;
         }
-        let fresh = || Refused {
+        let refused = self.slots.entry(refusal.id).or_insert_with(|| Refused {
             version,
-            name,
-            error,
+            name: Arc::clone(&refusal.name),
+            error: Arc::clone(&refusal.error),
+            origin: origin(&refusal),
             clients: BTreeSet::new(),
-        };
-        let refused = self.slots.entry(id).or_insert_with(fresh);
+        });
         if refused.version == version && refused.clients.len() < CLIENTS {
             refused.clients.insert(client);
         }
@@ -58,33 +62,40 @@ impl Refusals {
         self.slots.retain(|id, refused| keep(*id, refused.version));
     }
 
-    /// The remarks, on the objects and fields that `origin` knows.
-    pub(super) fn diagnostics(
-        &self,
-        origin: impl Fn(ResourceId, &str) -> Option<Origin>,
-    ) -> Vec<Diagnostic> {
-        let remark = |(id, refused): (&ResourceId, &Refused)| {
-            let Refused {
-                version: _,
-                name,
-                error,
-                clients,
-            } = refused;
-            let who = match clients.first() {
-                Some(first) if clients.len() == 1 => first.to_string(),
-                Some(first) => format!("{first} and {} others", clients.len() - 1),
-                None => "a proxy".to_owned(),
-            };
-            let origin = origin(*id, error);
-            Diagnostic {
-                severity: Severity::Error,
-                code: "refused-by-proxy",
-                object: origin.as_ref().map(|origin| Arc::clone(&origin.object)),
-                path: origin.map_or_else(|| Arc::from(""), |origin| origin.path),
-                message: format!("{who} refused {name}: {error}"),
-                hint: None,
-            }
-        };
-        self.slots.iter().map(remark).collect()
+    /// The remarks, on the objects and fields that the refused resources come from.
+    pub(super) fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut faults: BTreeMap<Fault<'_>, Vec<&Refused>> = BTreeMap::new();
+        for refused in self.slots.values() {
+            let origin = refused.origin.as_ref();
+            let object = origin.map(|origin| &origin.object);
+            let path = origin.map_or("", |origin| &*origin.path);
+            let fault = (object, path, &*refused.error);
+            faults.entry(fault).or_default().push(refused);
+        }
+        faults.into_iter().map(remark).collect()
+    }
+}
+
+fn remark(((object, path, error), refused): (Fault<'_>, Vec<&Refused>)) -> Diagnostic {
+    let clients = refused.iter().flat_map(|refused| &refused.clients);
+    let who = sum("a proxy", clients.map(|client| &**client).collect());
+    let names = refused.iter().map(|refused| &*refused.name);
+    let what = sum("a resource", names.collect());
+    Diagnostic {
+        severity: Severity::Error,
+        code: REFUSED_BY_PROXY,
+        object: object.cloned(),
+        path: Arc::from(path),
+        message: format!("{who} refused {what}: {error}"),
+        hint: None,
+    }
+}
+
+/// The first of several and how many there are.
+fn sum(nothing: &str, all: BTreeSet<&str>) -> String {
+    match (all.first(), all.len()) {
+        (None, _) => nothing.to_owned(),
+        (Some(only), 1) => (*only).to_owned(),
+        (Some(first), count) => format!("{first} and {} more", count - 1),
     }
 }
