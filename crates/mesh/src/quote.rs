@@ -22,13 +22,13 @@ pub fn quoted(error: &str, text: &str) -> usize {
 /// Whether a text contains a word, with neither end of it in the middle of another word.
 fn has_word(text: &str, word: &str) -> bool {
     let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let cut = |left: Option<char>, right: Option<char>| inside(left) && inside(right);
     let whole = |at: usize| {
         let before = text.get(..at).and_then(|text| text.chars().next_back());
         let after = text
             .get(at + word.len()..)
             .and_then(|text| text.chars().next());
-        !(inside(before) && inside(word.chars().next()))
-            && !(inside(after) && inside(word.chars().next_back()))
+        !cut(before, word.chars().next()) && !cut(word.chars().next_back(), after)
     };
     word.len() >= SHORTEST && text.match_indices(word).any(|(at, _)| whole(at))
 }
