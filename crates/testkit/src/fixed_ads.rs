@@ -1,8 +1,8 @@
-//! A control plane that serves fixed listeners and clusters over delta ADS: for tests of what stands before or behind it.
+//! A control plane that serves fixed resources over delta ADS: for tests of what stands before or behind it.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ferromesh_envoy::discovery::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
@@ -22,8 +22,15 @@ use tokio::task::{JoinHandle, JoinSet};
 #[derive(Debug)]
 pub struct FixedAds {
     address: SocketAddr,
-    node: Arc<Mutex<Option<core::Node>>>,
+    heard: Arc<Mutex<Heard>>,
     task: JoinHandle<()>,
+}
+
+/// What clients have said.
+#[derive(Debug, Default)]
+struct Heard {
+    node: Option<core::Node>,
+    refusals: Vec<String>,
 }
 
 impl FixedAds {
@@ -47,16 +54,24 @@ impl FixedAds {
         let clusters = clusters
             .iter()
             .map(|cluster| resource(&cluster.name, any(cluster)));
-        let all: Arc<[Resource]> = listeners.chain(clusters).collect();
+        Self::serve(listeners.chain(clusters).collect()).await
+    }
+
+    /// As [`Self::start`], for resources of any type.
+    ///
+    /// # Panics
+    /// When there is no port.
+    pub async fn serve(resources: Vec<Resource>) -> Self {
+        let all: Arc<[Resource]> = resources.into();
         let socket = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a loopback port");
         let address = socket.local_addr().expect("a bound socket has an address");
-        let node = Arc::new(Mutex::new(None));
-        let task = tokio::spawn(accept(socket, all, Arc::clone(&node)));
+        let heard = Arc::default();
+        let task = tokio::spawn(accept(socket, all, Arc::clone(&heard)));
         Self {
             address,
-            node,
+            heard,
             task,
         }
     }
@@ -68,10 +83,12 @@ impl FixedAds {
 
     /// The last node that has introduced itself.
     pub fn node(&self) -> Option<core::Node> {
-        self.node
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.heard).node.clone()
+    }
+
+    /// Why clients have refused something.
+    pub fn refusals(&self) -> Vec<String> {
+        lock(&self.heard).refusals.clone()
     }
 }
 
@@ -81,12 +98,16 @@ impl Drop for FixedAds {
     }
 }
 
-async fn accept(socket: TcpListener, all: Arc<[Resource]>, node: Arc<Mutex<Option<core::Node>>>) {
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn accept(socket: TcpListener, all: Arc<[Resource]>, heard: Arc<Mutex<Heard>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = socket.accept().await {
-        let (all, node) = (Arc::clone(&all), Arc::clone(&node));
+        let (all, heard) = (Arc::clone(&all), Arc::clone(&heard));
         let service =
-            service_fn(move |request| answer(request, Arc::clone(&all), Arc::clone(&node)));
+            service_fn(move |request| answer(request, Arc::clone(&all), Arc::clone(&heard)));
         connections.spawn(async move {
             // Envoy ends its stream by ending itself.
             let _ = http2::Builder::new(TokioExecutor::new())
@@ -96,26 +117,26 @@ async fn accept(socket: TcpListener, all: Arc<[Resource]>, node: Arc<Mutex<Optio
     }
 }
 
-/// One stream: each subscription is answered once, by everything of its type.
+/// One stream: each subscription is answered by everything of its type.
 struct Subscriptions {
     body: Incoming,
     unread: BytesMut,
     answered: Vec<String>,
     all: Arc<[Resource]>,
-    node: Arc<Mutex<Option<core::Node>>>,
+    heard: Arc<Mutex<Heard>>,
 }
 
 async fn answer(
     request: Request<Incoming>,
     all: Arc<[Resource]>,
-    node: Arc<Mutex<Option<core::Node>>>,
+    heard: Arc<Mutex<Heard>>,
 ) -> Result<Response<impl hyper::body::Body<Data = Bytes, Error = Infallible>>, Infallible> {
     let begin = Subscriptions {
         body: request.into_body(),
         unread: BytesMut::new(),
         answered: Vec::new(),
         all,
-        node,
+        heard,
     };
     let frames = stream::unfold(begin, async |mut subscriptions| {
         let response = subscriptions.next().await?;
@@ -133,10 +154,10 @@ impl Subscriptions {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             while let Some(request) = self.request() {
-                if let Some(node) = request.node {
-                    *self.node.lock().unwrap_or_else(PoisonError::into_inner) = Some(node);
-                }
-                if !self.answered.contains(&request.type_url) {
+                let is_new = !self.answered.contains(&request.type_url);
+                let is_subscription = is_new || !request.resource_names_subscribe.is_empty();
+                self.hear(&request);
+                if is_subscription {
                     self.answered.push(request.type_url.clone());
                     return Some(self.everything_of(&request.type_url));
                 }
@@ -145,6 +166,16 @@ impl Subscriptions {
             if let Ok(data) = frame.into_data() {
                 self.unread.extend_from_slice(&data);
             }
+        }
+    }
+
+    fn hear(&self, request: &DeltaDiscoveryRequest) {
+        let mut heard = lock(&self.heard);
+        if let Some(node) = &request.node {
+            heard.node = Some(node.clone());
+        }
+        if let Some(status) = &request.error_detail {
+            heard.refusals.push(status.message.clone());
         }
     }
 

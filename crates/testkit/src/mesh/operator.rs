@@ -1,6 +1,7 @@
 //! The control plane.
 
 use std::net::SocketAddr;
+use std::process::ExitStatus;
 
 use serde_json::Value;
 
@@ -67,6 +68,14 @@ impl Mesh {
     /// When it doesn't become ready.
     pub async fn workload(&self, settings: Settings) -> Workload {
         Workload::start(settings, self.xds).await
+    }
+
+    /// Waits until the control plane has ended by itself, or because it was told to.
+    ///
+    /// # Panics
+    /// When it takes longer than the usual deadline.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.operator.ended().await
     }
 
     /// Kills the control plane, as a crash would.
