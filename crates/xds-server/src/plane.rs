@@ -201,6 +201,12 @@ impl Plane {
             .iter()
             .map(|(_, changes)| changes.len());
         let resources = publication.changed.len() + names.sum::<usize>();
+        let renamed = publication.catalogs.iter().flat_map(|(_, changes)| changes);
+        for change in renamed {
+            if let (Some((from, version)), Some(to)) = (change.before, change.after) {
+                self.refusals.inherit(from, version, to);
+            }
+        }
         let serial = publication.snapshot.serial();
         let news = !publication.is_empty() || !assigned.is_empty() || !self.hub.is_ready();
         let streams = if news {

@@ -13,7 +13,7 @@ const LIMIT: usize = 1024;
 /// How many clients are counted.
 const CLIENTS: usize = 64;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Refused {
     version: Version,
     name: Arc<str>,
@@ -54,6 +54,17 @@ impl Refusals {
         });
         if refused.version == version && refused.clients.len() < CLIENTS {
             refused.clients.insert(client);
+        }
+    }
+
+    /// A name, the slot of which had this version, has got another slot.
+    pub(super) fn inherit(&mut self, from: ResourceId, version: Version, to: ResourceId) {
+        let refused = self
+            .slots
+            .get(&from)
+            .filter(|refused| refused.version == version);
+        if let Some(refused) = refused.cloned() {
+            self.slots.entry(to).or_insert(refused);
         }
     }
 

@@ -221,6 +221,7 @@ impl SnapshotBuilder {
                 catalogs.push((audience, changes));
             }
         }
+        self.inherit(&catalogs);
         let contested = std::mem::take(&mut self.contested);
         let contested = contested.into_iter().filter_map(|id| {
             let audiences = self.holders.get(&id)?.clone();
@@ -238,6 +239,46 @@ impl SnapshotBuilder {
             changed,
             catalogs,
             contested,
+        }
+    }
+
+    /// A slot that takes over a name takes over what is known of the name's past, unless
+    /// audiences that differed before share it now.
+    fn inherit(&mut self, catalogs: &[(AudienceId, Vec<CatalogChange>)]) {
+        let mut heirs: BTreeMap<ResourceId, Option<Arc<Resource>>> = BTreeMap::new();
+        for change in catalogs.iter().flat_map(|(_, changes)| changes) {
+            let (Some((old, version)), Some(new)) = (change.before, change.after) else {
+                continue;
+            };
+            let Some(present) = self.snapshot.slots.get(&new) else {
+                continue;
+            };
+            if self.published.slots.contains_key(&new) {
+                continue;
+            }
+            let predecessor = if present.version == version {
+                if let Some(contest) = self.published.contests.get(&old) {
+                    self.snapshot.contests.insert(new, Arc::clone(contest));
+                }
+                self.published.predecessor(old).cloned()
+            } else {
+                change.predecessor.clone()
+            };
+            let version = |resource: &Option<Arc<Resource>>| resource.as_ref().map(|r| r.version);
+            match heirs.get(&new) {
+                Some(known) if version(known) != version(&predecessor) => {
+                    heirs.insert(new, None);
+                }
+                Some(_) => {}
+                None => {
+                    heirs.insert(new, predecessor);
+                }
+            }
+        }
+        for (id, predecessor) in heirs {
+            if let Some(predecessor) = predecessor {
+                self.keep(id, predecessor);
+            }
         }
     }
 
@@ -283,9 +324,11 @@ impl SnapshotBuilder {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::SnapshotBuilder;
-    use crate::resource::{Resource, ResourceType};
-    use crate::snapshot::Catalog;
+    use crate::resource::{Resource, ResourceId, ResourceType};
+    use crate::snapshot::{Catalog, Snapshot};
 
     fn make(ty: ResourceType, name: &str, value: &str) -> Resource {
         Resource::encode(ty, name, &[], value.as_bytes(), [], None)
@@ -335,6 +378,38 @@ mod tests {
         world.close_audience(two);
         assert!(world.publish().snapshot.resource(id).is_none());
         assert_ne!(world.insert(make(ResourceType::Cluster, "a", "1")), id);
+    }
+
+    #[test]
+    fn a_slot_that_takes_over_a_name_inherits_its_past() {
+        let mut world = SnapshotBuilder::new();
+        let audience = world.open_audience();
+        let put = |world: &mut SnapshotBuilder, value: &str| {
+            let id = world.insert(make(ResourceType::VirtualHost, "80/a", value));
+            world.list(audience, id);
+            id
+        };
+        put(&mut world, "good");
+        world.publish();
+        let bad = put(&mut world, "bad");
+        let version = world
+            .publish()
+            .snapshot
+            .resource(bad)
+            .map(|held| held.version);
+        for (client, version) in [("x", version), ("y", version)] {
+            if let Some(version) = version {
+                world.refuse(bad, version, &Arc::from(client));
+            }
+        }
+        let substitute = |snapshot: &Snapshot, id: ResourceId| {
+            snapshot.substitute(id, "z").map(|held| held.version)
+        };
+        let first = substitute(&world.publish().snapshot, bad);
+        assert!(first.is_some() && first != version, "{first:?}");
+        // The same content in a slot of its own is as doubtful as it was.
+        let moved = put(&mut world, "bad");
+        assert_eq!(substitute(&world.publish().snapshot, moved), first);
     }
 
     #[test]
