@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+pub use entries::MACHINES;
+
 /// Namespaces of the world; the first is the root namespace.
 pub const NAMESPACES: [&str; 4] = ["istio-system", "alpha", "beta", "gamma"];
 

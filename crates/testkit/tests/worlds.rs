@@ -14,7 +14,8 @@ use ferromesh_compiler::acceptance::Acceptance;
 use ferromesh_compiler::{Bound, Compiler, Interception, Proxy, ProxyId, Tables};
 use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_mesh::unit::Unit;
-use ferromesh_testkit::generate::{Edit, World};
+use ferromesh_target_envoy::Kind;
+use ferromesh_testkit::generate::{Edit, MACHINES, World};
 use ferromesh_testkit::replica::{Replica, Served};
 use serde_json::{Value, json};
 
@@ -207,11 +208,15 @@ fn check(seed: u64, steps: usize, counts: &mut BTreeMap<(String, &'static str), 
         if step % 10 == 9 {
             let (twin, ids) = clean(&plant, &mut world);
             for (id, proxy) in &plant.proxies {
-                let difference = difference(&plant.served(*id), &twin.served(ids[id]));
+                let served = plant.served(*id);
+                let difference = difference(&served, &twin.served(ids[id]));
                 assert!(
                     difference.is_empty(),
                     "seed {seed}, step {step}, {proxy:?}: {difference:#?}"
                 );
+                *counts
+                    .entry(("WorkloadEntry".into(), "select"))
+                    .or_default() += selected(&served);
             }
             assert_eq!(
                 plant.replica.views(),
@@ -228,6 +233,20 @@ fn check(seed: u64, steps: usize, counts: &mut BTreeMap<(String, &'static str), 
     for ((kind, sort), count) in &world.counts {
         *counts.entry((kind.clone(), sort)).or_default() += count;
     }
+}
+
+/// How many clusters of Kubernetes services have instances that are WorkloadEntries.
+fn selected(served: &Served) -> usize {
+    let is_machine = |body: &[u8]| {
+        let mut windows = body.windows(MACHINES.len());
+        windows.any(|window| window == MACHINES.as_bytes())
+    };
+    served
+        .iter()
+        .filter(|((kind, name), body)| {
+            *kind == Kind::Endpoints && name.ends_with(".svc.cluster.local") && is_machine(body)
+        })
+        .count()
 }
 
 fn unit_kind(object: &Value) -> String {
@@ -255,6 +274,8 @@ fn incremental_is_clean_and_order_does_not_matter() {
             );
         }
     }
+    let selected = counts.get(&("WorkloadEntry".to_owned(), "select"));
+    assert!(selected.is_some_and(|count| *count > 100), "{selected:?}");
     for sort in ["open", "close"] {
         assert!(
             counts.contains_key(&("proxy".to_owned(), sort)),

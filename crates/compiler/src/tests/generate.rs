@@ -57,6 +57,8 @@ const PROTOCOLS: [Protocol; 7] = [
     Protocol::Opaque,
     Protocol::Udp,
 ];
+/// An address that only entries have.
+pub const MACHINE: &str = "10.7.0.1";
 /// Everything of which an object can be.
 pub const KINDS: [&str; 11] = [
     "Service",
@@ -198,10 +200,11 @@ fn slice(dice: &mut Dice<'_>) -> Arc<Unit> {
     let mut instances = Vec::new();
     for _ in 0..dice.roll(4) {
         let pod = dice.pick(&PODS);
-        let address = format!("10.9.0.{}", dice.roll(4));
-        let mut endpoint = match dice.roll(3) {
-            0 => build::endpoint(&address, Identity::ByAddress),
-            _ => build::pod_endpoint(namespace, pod, &address),
+        let address = format!("10.9.0.{}", dice.roll(3));
+        let mut endpoint = if dice.once_in(2) {
+            build::endpoint(&address, Identity::ByAddress)
+        } else {
+            build::pod_endpoint(namespace, pod, &address)
         };
         endpoint.state = dice.pick(&[
             EndpointState::Ready,
@@ -259,19 +262,23 @@ fn workload(dice: &mut Dice<'_>, kind: WorkloadKind) -> Arc<Unit> {
     let mut workload = build::pod(
         namespace,
         name,
-        &format!("10.9.0.{}", dice.roll(4)),
+        &format!("10.9.0.{}", dice.roll(3)),
         &format!("app={app},version={version}"),
     );
     if kind == WorkloadKind::Entry {
         workload.kind = kind;
         workload.origin = build::origin("WorkloadEntry", namespace, name, "spec");
-        workload.weight = 2;
+        workload.weight = dice.pick(&[1, 2, 7]);
+        if dice.once_in(3) {
+            // No pod and no slice has it.
+            workload.addresses = vec![Arc::from(MACHINE)];
+        }
     }
     if dice.once_in(4) {
         workload.addresses.push(Arc::from("fd00::9"));
     }
     workload.node = dice.once_in(2).then(|| dice.pick(&["n0", "n1"]).into());
-    workload.locality = dice.once_in(3).then(|| Locality::parse(dice.pick(&ZONES)));
+    workload.locality = dice.once_in(2).then(|| Locality::parse(dice.pick(&ZONES)));
     if dice.once_in(2) {
         // The name of a target, or of a service's port, which counts for entries only.
         let named = dice.pick(&["web", "http"]);

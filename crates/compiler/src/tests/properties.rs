@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ferromesh_mesh::origin::ObjectRef;
 use ferromesh_mesh::unit::Unit;
 use ferromesh_mesh::view::View;
+use ferromesh_mesh::view::cluster::ClusterName;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -101,7 +102,7 @@ impl World {
                     self.snapshot.forget(id);
                 }
             }
-            4 => self.compile(),
+            4..6 => self.compile(),
             _ => {
                 let unit = generate::object(&mut dice);
                 let sort = match self.units.get(&unit.object) {
@@ -187,9 +188,25 @@ fn incremental_is_clean(
         laws::check(&views);
         for view in views.values() {
             counts.note(describe(view));
+            if is_of_machine(view) {
+                counts.note("a Kubernetes service with an entry");
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a Kubernetes service has an instance that is an entry.
+fn is_of_machine(view: &View) -> bool {
+    let View::Endpoints(endpoints) = view else {
+        return false;
+    };
+    let ClusterName::Outbound { host, .. } = &endpoints.cluster else {
+        return false;
+    };
+    let mut instances = endpoints.groups.iter().flat_map(|group| &group.endpoints);
+    host.as_str().ends_with(".svc.cluster.local")
+        && instances.any(|instance| &*instance.address == generate::MACHINE)
 }
 
 fn describe(view: &View) -> String {
@@ -236,6 +253,7 @@ fn incremental_equals_clean() {
         "table",
         "host",
         "endpoints",
+        "a Kubernetes service with an entry",
     ] {
         counts.expect(what);
     }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Dice, export, istio};
+use super::{Dice, export, istio, kubernetes};
+
+/// How the addresses begin that only WorkloadEntries have.
+pub const MACHINES: &str = "192.0.2.10";
 
 pub(super) fn service_entry(dice: &mut Dice) -> Value {
     let namespace = dice.pick(&super::NAMESPACES);
@@ -22,7 +25,10 @@ pub(super) fn service_entry(dice: &mut Dice) -> Value {
         1 => spec["resolution"] = json!("DNS"),
         2 => {
             spec["resolution"] = json!("DNS_ROUND_ROBIN");
-            let name = spec["ports"][0]["name"].as_str().unwrap_or_default().to_owned();
+            let name = spec["ports"][0]["name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             spec["endpoints"] = json!([{"address": "real.example.com", "ports": {name: 8081}}]);
         }
         3 => {
@@ -46,14 +52,25 @@ pub(super) fn service_entry(dice: &mut Dice) -> Value {
 pub(super) fn workload_entry(dice: &mut Dice) -> Value {
     let namespace = dice.namespace();
     let number = dice.below(4);
+    // Services of the same label select it, beside their pods; sometimes it is one of those.
+    let address = if dice.percent(20) {
+        kubernetes::address(namespace, number)
+    } else {
+        format!("{MACHINES}{number}")
+    };
     let mut spec = json!({
-        "address": format!("192.0.2.{}", 100 + number),
+        "address": address,
         "labels": super::labels(dice, &format!("svc-{number}")),
         "serviceAccount": "vm",
     });
     dice.maybe(&mut spec, "locality", 50, &[json!("r1/r1-b"), json!("r2")]);
     dice.maybe(&mut spec, "weight", 30, &[json!(1), json!(7)]);
-    dice.maybe(&mut spec, "ports", 30, &[json!({"http": 8088})]);
+    dice.maybe(
+        &mut spec,
+        "ports",
+        40,
+        &[json!({"http": 8088}), json!({"grpc": 9098, "tcp-db": 5433})],
+    );
     istio(
         dice,
         "WorkloadEntry",

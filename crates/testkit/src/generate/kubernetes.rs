@@ -43,7 +43,7 @@ pub(super) fn service_account(dice: &mut Dice) -> Value {
 }
 
 /// The `index`th pod of a namespace has always the same address, as long as it lives.
-fn address(namespace: &str, index: usize) -> String {
+pub(super) fn address(namespace: &str, index: usize) -> String {
     let second = NAMESPACES.iter().position(|n| *n == namespace).unwrap_or(0);
     format!("10.{second}.0.{}", index + 1)
 }
