@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ferromesh_mesh::decl::endpoints::EndpointState;
 use ferromesh_mesh::decl::service::{DnsTarget, ServicePort, TargetPort};
 use ferromesh_mesh::name::Locality;
 use ferromesh_mesh::view::cluster::DnsInstance;
@@ -63,8 +64,16 @@ fn follow_hints(instances: &mut Vec<Instance>, viewer: &Viewer) {
 
 fn group(instances: Vec<Instance>, preference: &Preference, viewer: &Viewer) -> Vec<EndpointGroup> {
     let mut groups: BTreeMap<(u32, Locality), Vec<ClusterEndpoint>> = BTreeMap::new();
-    for instance in instances {
-        let distance = priorities::distance(preference, viewer, &instance.attributes);
+    let mut placed: Vec<(u32, Instance)> = instances
+        .into_iter()
+        .map(|instance| {
+            let distance = priorities::distance(preference, viewer, &instance.attributes);
+            (distance, instance)
+        })
+        .collect();
+    placed.sort_by(|one, other| rank(one).cmp(&rank(other)));
+    placed.dedup_by(|b, a| (&a.1.address, a.1.port) == (&b.1.address, b.1.port));
+    for (distance, instance) in placed {
         let Instance {
             address,
             port,
@@ -88,7 +97,6 @@ fn group(instances: Vec<Instance>, preference: &Preference, viewer: &Viewer) -> 
         .into_iter()
         .map(|((distance, locality), mut endpoints)| {
             endpoints.sort();
-            endpoints.dedup_by(|b, a| a.address == b.address && a.port == b.port);
             EndpointGroup {
                 locality,
                 priority: ranks.get(&distance).copied().unwrap_or(0),
@@ -101,6 +109,29 @@ fn group(instances: Vec<Instance>, preference: &Preference, viewer: &Viewer) -> 
         distribute(&mut groups, shares);
     }
     groups
+}
+
+/// Slices may name an instance more than once and disagree about it, while it moves from one to
+/// the other. It counts once (Envoy would take any of them): as ready as any says, then as near.
+fn rank(
+    (distance, instance): &(u32, Instance),
+) -> (&Arc<str>, u16, EndpointState, u32, &Locality, u32) {
+    let Instance {
+        address,
+        port,
+        state,
+        weight,
+        attributes,
+        for_zones: _,
+    } = instance;
+    (
+        address,
+        *port,
+        *state,
+        *distance,
+        &attributes.locality,
+        *weight,
+    )
 }
 
 fn total(endpoints: &[ClusterEndpoint]) -> u32 {

@@ -133,6 +133,38 @@ fn near_instances_come_first_if_failing_ones_are_ejected() {
 }
 
 #[test]
+fn an_instance_that_two_slices_name_counts_once() {
+    let twin = |zone: &str, state| {
+        let mut endpoint = endpoint("10.0.0.7", Identity::ByAddress);
+        endpoint.zone = Arc::from(zone);
+        endpoint.state = state;
+        endpoint
+    };
+    for (one, other, expected) in [
+        (
+            ("z1", EndpointState::Draining),
+            ("z2", EndpointState::Ready),
+            "80||reviews.a p0 /z2/ w1: 10.0.0.7:8080 Ready",
+        ),
+        (
+            ("z2", EndpointState::Ready),
+            ("z1", EndpointState::Ready),
+            "80||reviews.a p0 /z1/ w1: 10.0.0.7:8080 Ready",
+        ),
+    ] {
+        let units = [
+            service_unit(service("a", "reviews")),
+            slice("a", "reviews", "one", vec![twin(one.0, one.1)]),
+            slice("a", "reviews", "two", vec![twin(other.0, other.1)]),
+        ];
+        assert_eq!(
+            endpoints(&compile(&units, proxy("a", "client"))),
+            [expected]
+        );
+    }
+}
+
+#[test]
 fn a_service_may_prefer_near_instances_itself() {
     type Edit = fn(&mut Service);
     let cases: [(Edit, &str); 4] = [
