@@ -268,6 +268,44 @@ async fn a_pod_that_starts_gets_the_version_before_the_one_that_others_refused()
     .await;
 }
 
+#[tokio::test]
+async fn a_restart_leaves_the_last_accepted_version_in_force() {
+    let mut shop = Shop::open(&rules("", "other", "one")).await;
+    instance(&shop, "/b", "other").await;
+    let bad = "headers: {request: {set: {x-a: '%NO_SUCH_COMMAND%'}}}";
+    let fault = [(
+        "product",
+        "spec.http[1].headers.request.set.x-a",
+        "client.shop and 3 more",
+    )];
+    shop.apply(&rules(bad, "product", "two"));
+    until_refused(&shop.mesh, &fault).await;
+    word(&shop, "two").await;
+    let (end, load) = steady(shop.client.outbound(80), Request::get("product", "/b"));
+    // The new control plane has never seen a version that anybody accepted; the proxies have it.
+    shop.mesh.restart().await;
+    until_refused(&shop.mesh, &fault).await;
+    shop.apply(&rules(bad, "product", "three"));
+    word(&shop, "three").await;
+    // Nor is there anything that a new pod could get instead; it gets everything else.
+    let late = Settings::new("late", "shop", &mut shop.addresses);
+    let late = shop.mesh.workload(late).await;
+    eventually("everything else is there", async || {
+        let answer = Request::get("other", "/").send(late.outbound(80)).await?;
+        match answer.header("x-word") {
+            "three" => Ok(()),
+            _ => Err(format!("{} {}", answer.status, answer.text())),
+        }
+    })
+    .await;
+    end.send(()).expect("the load goes on");
+    let tally = load.await.expect("the load");
+    assert_eq!(tally.instance("other"), tally.total(), "{tally:?}");
+    shop.apply(&rules("", "client", "three"));
+    instance(&shop, "/b", "client").await;
+    until_refused(&shop.mesh, &[]).await;
+}
+
 const VIRTUAL_HOST: &str = "type.googleapis.com/envoy.config.route.v3.VirtualHost";
 
 /// A pod that wants only virtual hosts, and says of each response what it is told to say.

@@ -121,6 +121,28 @@ impl Sides {
         }
     }
 
+    /// Waits until the header is reported as what the proxies refused.
+    async fn until_refused(&self) {
+        eventually("all three refuse", async || {
+            let list = self.mesh.debug_json("/debug/diagnostics").await;
+            let list = list.as_array().cloned().unwrap_or_default();
+            let good = !list.is_empty()
+                && list.iter().all(|one| {
+                    one["code"] == "refused-by-proxy"
+                        && one["path"] == "spec.http[1].headers.request.set.x-a"
+                        && one["object"]["name"] == "product"
+                });
+            let state = syncz(&self.mesh, "whole.shop").await;
+            let error = state["route_error"].as_str().unwrap_or_default().to_owned();
+            if good && error.contains("NO_SUCH_COMMAND") {
+                Ok(())
+            } else {
+                Err(format!("{list:?} {state}"))
+            }
+        })
+        .await;
+    }
+
     async fn each(&self, count: usize) -> [Tally; 2] {
         let [whole, delta] = &self.clients;
         let one = |client: &Workload| {
@@ -256,6 +278,27 @@ async fn after_a_restart_nothing_unchanged_is_sent_to_either_variant() {
         }
     })
     .await;
+    // A service has gone meanwhile.
+    sides.mesh.kill();
+    let text = sides.mesh.manifests().read("workloads.yaml");
+    let rest = text
+        .split_inclusive("---\n")
+        .filter(|text| !text.contains("app: server"));
+    sides
+        .mesh
+        .manifests()
+        .write("workloads.yaml", &rest.collect::<String>());
+    sides.mesh.restart().await;
+    for client in &sides.clients {
+        eventually("its cluster is gone", async || {
+            let clusters = client.ask_admin("/clusters").await;
+            match clusters.contains("outbound|80||server.shop.svc.cluster.local") {
+                false => Ok(()),
+                true => Err("it is there".to_owned()),
+            }
+        })
+        .await;
+    }
     for (end, load) in loads {
         end.send(()).expect("the load goes on");
         let tally = load.await.expect("the load");
@@ -265,7 +308,7 @@ async fn after_a_restart_nothing_unchanged_is_sent_to_either_variant() {
 
 #[tokio::test]
 async fn what_envoy_refuses_is_reported_and_the_last_accepted_table_stays() {
-    let sides = Sides::open().await;
+    let mut sides = Sides::open().await;
     sides
         .until(Request::get("product", "/"), 80, "200 one")
         .await;
@@ -275,24 +318,13 @@ async fn what_envoy_refuses_is_reported_and_the_last_accepted_table_stays() {
     );
     assert_ne!(bad, rules(0, 100));
     sides.mesh.manifests().write("policies.yaml", &bad);
-    eventually("all three refuse, which is one fault", async || {
-        let list = sides.mesh.debug_json("/debug/diagnostics").await;
-        let list = list.as_array().cloned().unwrap_or_default();
-        let good = !list.is_empty()
-            && list.iter().all(|one| {
-                one["code"] == "refused-by-proxy"
-                    && one["path"] == "spec.http[1].headers.request.set.x-a"
-                    && one["object"]["name"] == "product"
-            });
-        let state = syncz(&sides.mesh, "whole.shop").await;
-        let error = state["route_error"].as_str().unwrap_or_default().to_owned();
-        if good && error.contains("NO_SUCH_COMMAND") {
-            Ok(())
-        } else {
-            Err(format!("{list:?} {state}"))
-        }
-    })
-    .await;
+    sides.until_refused().await;
+    for tally in sides.each(40).await {
+        assert_eq!(tally.instance("one"), 40, "{tally:?}");
+    }
+    // What a new control plane does not know any more, the proxies keep.
+    sides.mesh.restart().await;
+    sides.until_refused().await;
     for tally in sides.each(40).await {
         assert_eq!(tally.instance("one"), 40, "{tally:?}");
     }
