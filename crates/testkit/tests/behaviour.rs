@@ -3,8 +3,12 @@
 
 #[path = "behaviour/app.rs"]
 mod app;
+#[path = "behaviour/bad_input.rs"]
+mod bad_input;
 #[path = "behaviour/balancing.rs"]
 mod balancing;
+#[path = "behaviour/control.rs"]
+mod control;
 #[path = "behaviour/discovery.rs"]
 mod discovery;
 #[path = "behaviour/locality.rs"]
@@ -17,11 +21,17 @@ mod observability;
 mod pair;
 #[path = "behaviour/protocols.rs"]
 mod protocols;
+#[path = "behaviour/refusals.rs"]
+mod refusals;
 #[path = "behaviour/resilience.rs"]
 mod resilience;
+#[path = "behaviour/restart.rs"]
+mod restart;
 #[path = "behaviour/routing.rs"]
 mod routing;
 #[path = "behaviour/shop.rs"]
 mod shop;
+#[path = "behaviour/state_of_the_world.rs"]
+mod state_of_the_world;
 #[path = "behaviour/visibility.rs"]
 mod visibility;
