@@ -9,7 +9,7 @@ use ferromesh_mesh::view::cluster::{ClusterName, Discovery};
 use ferromesh_mesh::view::listener::{
     Affinity, Bind, ListenerName, ListenerTraffic, Outbound, TcpForward,
 };
-use ferromesh_mesh::view::route_table::TableName;
+use ferromesh_mesh::view::route_table::{TableName, UnknownHosts};
 
 use crate::audience::{Facet, RoutesKind};
 use crate::link::claims::{Award, Capture, Place, Slot};
@@ -91,7 +91,7 @@ pub(crate) fn hosts<'p>(
 }
 
 /// Clusters that every scope has.
-pub(crate) fn built_in() -> [ViewKey; 2] {
+pub(crate) fn built_in(capture: Capture) -> [ViewKey; 2] {
     let plain = |name, discovery| {
         ViewKey::Plain(Arc::new(PlainCluster {
             name,
@@ -104,8 +104,11 @@ pub(crate) fn built_in() -> [ViewKey; 2] {
     [
         plain(
             ClusterName::Passthrough,
-            Discovery::Original {
-                sources: Vec::new(),
+            match capture {
+                Capture::Captured => Discovery::Original {
+                    sources: Vec::new(),
+                },
+                Capture::Bound => Discovery::Named,
             },
         ),
         plain(ClusterName::BlackHole, Discovery::Nothing),
@@ -173,7 +176,8 @@ impl Facet {
                 (Bind::Bound, if is_taken { Vec::new() } else { vec![own] })
             }
         };
-        // A bound listener has no original destination to pass anything through to.
+        // A bound listener has no original destination to pass connections through to, and they
+        // name none.
         let fallback = match bind {
             Bind::Captured => unknown(outbound),
             Bind::Bound => ClusterName::BlackHole,
@@ -230,10 +234,11 @@ fn unknown(outbound: OutboundPolicy) -> ClusterName {
 }
 
 /// What a table does with unknown hosts. Without capture there is no original destination to
-/// pass them through to.
-pub(crate) fn table_fallback(capture: Capture, outbound: OutboundPolicy) -> OutboundPolicy {
-    match capture {
-        Capture::Captured => outbound,
-        Capture::Bound => OutboundPolicy::RegistryOnly,
+/// pass them through to, but they have a name.
+pub(crate) fn unknown_hosts(capture: Capture, outbound: OutboundPolicy) -> UnknownHosts {
+    match (outbound, capture) {
+        (OutboundPolicy::AllowAny, Capture::Captured) => UnknownHosts::Original,
+        (OutboundPolicy::AllowAny, Capture::Bound) => UnknownHosts::Named,
+        (OutboundPolicy::RegistryOnly, _) => UnknownHosts::Refused,
     }
 }

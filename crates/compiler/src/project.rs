@@ -11,9 +11,8 @@ mod virtual_host;
 
 use std::sync::Arc;
 
-use ferromesh_mesh::decl::mesh_config::OutboundPolicy;
 use ferromesh_mesh::view::View;
-use ferromesh_mesh::view::route_table::{RouteTable, TableHosts};
+use ferromesh_mesh::view::route_table::{RouteTable, TableHosts, UnknownHosts};
 use ferromesh_mesh::view::virtual_host::VirtualHost;
 
 use crate::index::reading::Reading;
@@ -46,5 +45,5 @@ pub(crate) struct Inline {
     /// The virtual hosts, sorted by name.
     pub(crate) hosts: Vec<Arc<VirtualHost>>,
     /// Requests to other hosts.
-    pub(crate) fallback: OutboundPolicy,
+    pub(crate) fallback: UnknownHosts,
 }

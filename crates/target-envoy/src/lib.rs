@@ -12,6 +12,7 @@ mod cluster;
 mod config_source;
 mod endpoints;
 mod filters;
+mod forward_proxy;
 mod listener;
 mod names;
 mod percent;

@@ -15,6 +15,7 @@ mod rewrite;
 mod rule;
 pub(crate) mod table;
 mod timeout;
+mod unknown_hosts;
 pub(crate) mod virtual_host;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,22 +31,6 @@ pub(crate) type References = BTreeSet<String>;
 
 /// Settings of filters for one route.
 type PerFilter = BTreeMap<String, envoy::Any>;
-
-/// The virtual host for hosts that nobody knows, with one route.
-fn catch_all(name: &str, action: envoy::route::route::Action) -> envoy::route::VirtualHost {
-    envoy::route::VirtualHost {
-        name: name.to_owned(),
-        domains: vec!["*".to_owned()],
-        routes: vec![envoy::route::Route {
-            name: name.to_owned(),
-            r#match: Some(matches::any()),
-            action: Some(action),
-            ..Default::default()
-        }],
-        include_request_attempt_count: true,
-        ..Default::default()
-    }
-}
 
 /// A route to a cluster without time limits.
 fn unlimited(cluster: String) -> envoy::route::RouteAction {

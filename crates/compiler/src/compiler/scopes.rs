@@ -125,8 +125,8 @@ pub(super) fn fill(
         apply_plan(key, audience, plan, true, memo);
     }
     match key {
-        AudienceKey::Shared(..) => {
-            for view in layers::built_in() {
+        AudienceKey::Shared(_, capture) => {
+            for view in layers::built_in(*capture) {
                 audience.add(&view, memo);
             }
         }
@@ -228,7 +228,7 @@ fn table_key(key: &AudienceKey, name: &TableName, state: &ScopeState) -> ViewKey
     match key {
         AudienceKey::Routes(_, kind) if kind.tables == Tables::Separate => ViewKey::Table(
             name.clone(),
-            layers::table_fallback(kind.capture, state.scope.outbound),
+            layers::unknown_hosts(kind.capture, state.scope.outbound),
         ),
         _ => ViewKey::Inline(key.clone(), name.clone()),
     }

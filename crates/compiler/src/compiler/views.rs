@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ferromesh_mesh::decl::mesh_config::OutboundPolicy;
 use ferromesh_mesh::view::View;
-use ferromesh_mesh::view::route_table::TableName;
+use ferromesh_mesh::view::route_table::{TableName, UnknownHosts};
 use ferromesh_mesh::view::virtual_host::VirtualHost;
 
 use super::Compiler;
@@ -105,7 +105,7 @@ impl Compiler {
             .map_or(OutboundPolicy::RegistryOnly, |state| state.scope.outbound);
         let inline = Inline {
             hosts,
-            fallback: layers::table_fallback(kind.capture, outbound),
+            fallback: layers::unknown_hosts(kind.capture, outbound),
         };
         self.build(id, &view, inline);
     }
@@ -188,7 +188,7 @@ impl Inline {
     fn none() -> Self {
         Self {
             hosts: Vec::new(),
-            fallback: OutboundPolicy::RegistryOnly,
+            fallback: UnknownHosts::Refused,
         }
     }
 }

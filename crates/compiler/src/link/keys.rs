@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use ferromesh_mesh::decl::mesh_config::OutboundPolicy;
 use ferromesh_mesh::name::Hostname;
 use ferromesh_mesh::origin::Origin;
 use ferromesh_mesh::policy::connection_pool::ConnectionPool;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::view::cluster::{ClusterName, Discovery};
 use ferromesh_mesh::view::listener::{ListenerName, ListenerTraffic};
-use ferromesh_mesh::view::route_table::TableName;
+use ferromesh_mesh::view::route_table::{TableName, UnknownHosts};
 
 use super::preference::Viewer;
 use crate::audience::AudienceKey;
@@ -27,7 +26,7 @@ pub(crate) enum ViewKey {
     /// A virtual host.
     Host(Arc<Host>),
     /// A table of virtual hosts that are resources of their own.
-    Table(TableName, OutboundPolicy),
+    Table(TableName, UnknownHosts),
     /// A table with the virtual hosts of an audience inside.
     Inline(AudienceKey, TableName),
     /// A listener.

@@ -68,7 +68,9 @@ pub(super) fn of_service(key: &Backend, reading: &mut Reading<'_>) -> Cluster {
     } = policy;
     let parts = Parts {
         locality: match (&preference, &discovery) {
-            (_, Discovery::Original { .. } | Discovery::Nothing) => LocalityMode::Flat,
+            (_, Discovery::Original { .. } | Discovery::Named | Discovery::Nothing) => {
+                LocalityMode::Flat
+            }
             (Preference::Any | Preference::Ignored, _) => LocalityMode::Flat,
             (Preference::Distribute(_), _) => LocalityMode::Weighted,
             (Preference::Nearest(_) | Preference::Labels(_), _) => LocalityMode::Prioritised,

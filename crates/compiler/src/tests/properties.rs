@@ -244,6 +244,7 @@ fn incremental_equals_clean() {
         "Original",
         "Static",
         "Dns",
+        "Named",
         "Nothing",
         "VirtualOutbound",
         "VirtualInbound",

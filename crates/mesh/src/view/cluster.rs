@@ -114,6 +114,9 @@ pub enum Discovery {
         /// How often names are resolved again.
         refresh: Duration,
     },
+    /// The name or address in the authority of each request (a proxy without capture knows
+    /// nothing else of a host that nobody declares).
+    Named,
     /// Nowhere.
     Nothing,
 }

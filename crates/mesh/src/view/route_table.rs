@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::virtual_host::VirtualHost;
-use crate::decl::mesh_config::OutboundPolicy;
 use crate::name::Hostname;
 
 /// The name of a table; the target renders it (`80`, `host:9000`, `http_proxy`).
@@ -25,7 +24,19 @@ pub struct RouteTable {
     /// Where its virtual hosts are.
     pub hosts: TableHosts,
     /// Requests to hosts that are not in the table.
-    pub fallback: OutboundPolicy,
+    pub fallback: UnknownHosts,
+}
+
+/// What is done with requests to hosts that a table does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnknownHosts {
+    /// They go to where their connection was going before it was captured.
+    Original,
+    /// They go to the host that their authority names, whatever its address is. Where it names
+    /// no port it means that of the table, or 80 in the table of all ports.
+    Named,
+    /// They are refused: 502.
+    Refused,
 }
 
 /// Where the virtual hosts of a table are.

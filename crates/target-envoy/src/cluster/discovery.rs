@@ -13,7 +13,7 @@ use mesh::policy::load_balancer::{Algorithm, LoadBalancer};
 use mesh::view::cluster::{AppAddress, ClusterName, Discovery, DnsInstance};
 
 use super::SHORTEST;
-use crate::{config_source, endpoints};
+use crate::{config_source, endpoints, forward_proxy};
 
 /// A time that never comes, for the cleaning up of a workload's own addresses (protobuf's
 /// longest duration is 10 000 years; Envoy counts it in milliseconds).
@@ -38,6 +38,10 @@ pub(super) fn cluster(
             round_robin,
             refresh,
         } => by_dns(rendered, targets, *round_robin, *refresh),
+        Discovery::Named => envoy::cluster::Cluster {
+            cluster_discovery_type: Some(forward_proxy::cluster_type()),
+            ..Default::default()
+        },
         Discovery::Nothing => of_type(DiscoveryType::Static),
     }
 }

@@ -20,10 +20,12 @@ const NO_RUNTIME_KEY: &str = "ferromesh.unset";
 
 /// Whether the cluster type brings its own balancer.
 pub(super) fn is_own(cluster: &envoy::cluster::Cluster) -> bool {
-    cluster.cluster_discovery_type
-        == Some(ClusterDiscoveryType::Type(
-            DiscoveryType::OriginalDst as i32,
-        ))
+    match &cluster.cluster_discovery_type {
+        Some(ClusterDiscoveryType::Type(kind)) => *kind == DiscoveryType::OriginalDst as i32,
+        // The only one that we use is the forward proxy.
+        Some(ClusterDiscoveryType::ClusterType(_)) => true,
+        None => false,
+    }
 }
 
 /// The algorithm. `own` = the cluster type brings its own, which is then the only one allowed.

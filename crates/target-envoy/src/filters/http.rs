@@ -7,9 +7,10 @@ use ferromesh_mesh as mesh;
 
 use envoy::hcm::http_connection_manager as hcm;
 use mesh::policy::access_log::AccessLog;
+use mesh::view::listener::Bind;
 
 use super::network;
-use crate::{access_log, config_source, names};
+use crate::{access_log, config_source, forward_proxy, names};
 
 /// The HTTP filters. The order of declaration is the order in which requests pass them; routes
 /// configure them by name.
@@ -19,19 +20,37 @@ pub(crate) enum HttpFilter {
     Fault,
     /// Preflights, if the route says so.
     Cors,
+    /// Gives the next one an authority, if the route says so.
+    HeaderMutation,
+    /// Resolves hosts that nobody declares.
+    ForwardProxy,
     /// Forwarding; always the last.
     Router,
 }
 
 impl HttpFilter {
-    /// All of them, in order.
-    const ALL: [Self; 3] = [Self::Fault, Self::Cors, Self::Router];
+    /// Those for requests of this side, in order.
+    fn all(side: Side) -> &'static [Self] {
+        match side {
+            Side::Client(Bind::Captured) | Side::Server => &[Self::Fault, Self::Cors, Self::Router],
+            // Only there unknown hosts go to whom they name.
+            Side::Client(Bind::Bound) => &[
+                Self::Fault,
+                Self::Cors,
+                Self::HeaderMutation,
+                Self::ForwardProxy,
+                Self::Router,
+            ],
+        }
+    }
 
     /// Its name in the configuration.
     pub(crate) fn name(self) -> String {
         let name = match self {
             Self::Fault => "envoy.filters.http.fault",
             Self::Cors => "envoy.filters.http.cors",
+            Self::HeaderMutation => "envoy.filters.http.header_mutation",
+            Self::ForwardProxy => "envoy.filters.http.dynamic_forward_proxy",
             Self::Router => "envoy.filters.http.router",
         };
         name.to_owned()
@@ -41,6 +60,8 @@ impl HttpFilter {
         let config = match self {
             Self::Fault => envoy::any(&envoy::fault::HttpFault::default()),
             Self::Cors => envoy::any(&envoy::cors::Cors::default()),
+            Self::HeaderMutation => envoy::any(&envoy::header_mutation::HeaderMutation::default()),
+            Self::ForwardProxy => envoy::any(&forward_proxy::filter()),
             Self::Router => envoy::any(&envoy::router::Router::default()),
         };
         envoy::hcm::HttpFilter {
@@ -62,8 +83,8 @@ pub(crate) enum Routes {
 /// Whose requests these are.
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
-    /// The workload's.
-    Client,
+    /// The workload's, which come like this.
+    Client(Bind),
     /// Those to the workload.
     Server,
 }
@@ -77,13 +98,16 @@ pub(crate) fn requests(
 ) -> envoy::listener::Filter {
     // Istio's names and, on the way in, the app's own header if it has one.
     let (server_name, server_header) = match side {
-        Side::Client => ("", hcm::ServerHeaderTransformation::Overwrite),
+        Side::Client(_) => ("", hcm::ServerHeaderTransformation::Overwrite),
         Side::Server => ("istio-envoy", hcm::ServerHeaderTransformation::PassThrough),
     };
     let manager = envoy::hcm::HttpConnectionManager {
         stat_prefix: names::statistics(statistics),
         route_specifier: Some(route_specifier(routes)),
-        http_filters: HttpFilter::ALL.map(HttpFilter::filter).to_vec(),
+        http_filters: HttpFilter::all(side)
+            .iter()
+            .map(|filter| filter.filter())
+            .collect(),
         access_log: access_log::access_logs(log),
         server_name: server_name.to_owned(),
         server_header_transformation: server_header as i32,

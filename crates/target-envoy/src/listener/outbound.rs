@@ -50,7 +50,7 @@ pub(super) fn http_proxy(
     filters: &Filters<'_>,
 ) -> envoy::listener::Listener {
     envoy::listener::Listener {
-        filter_chains: vec![chain("", None, requests(name, table, filters))],
+        filter_chains: vec![chain("", None, requests(name, Bind::Bound, table, filters))],
         ..bound(TrafficDirection::Outbound)
     }
 }
@@ -73,13 +73,17 @@ pub(super) fn choice(
 ) -> Choice {
     let http = |table, filters: &Filters<'_>| {
         let matches = Speaks::Http.matches(None);
-        Some(chain("", Some(matches), requests(name, table, filters)))
+        Some(chain(
+            "",
+            Some(matches),
+            requests(name, bind, table, filters),
+        ))
     };
     match (traffic, bind) {
         // A bound listener has no other destination to fall back to.
         (Outbound::Http(table), Bind::Bound) => Choice {
             http: None,
-            rest: chain("", None, requests(name, table, filters)),
+            rest: chain("", None, requests(name, bind, table, filters)),
         },
         (Outbound::Http(table), Bind::Captured) => Choice {
             http: http(table, filters),
@@ -102,12 +106,13 @@ pub(super) fn choice(
 
 fn requests(
     name: &ListenerName,
+    bind: Bind,
     table: &TableName,
     filters: &Filters<'_>,
 ) -> Vec<envoy::listener::Filter> {
     let statistics = format!("outbound_{}", names::listener(name));
     let routes = Routes::Table(names::table(table));
-    filters.requests(&statistics, Side::Client, routes)
+    filters.requests(&statistics, Side::Client(bind), routes)
 }
 
 /// A listener for a port, perhaps of one address.

@@ -6,11 +6,9 @@ use ferromesh_envoy as envoy;
 use ferromesh_mesh as mesh;
 
 use envoy::Message;
-use mesh::decl::mesh_config::OutboundPolicy;
-use mesh::view::cluster::ClusterName;
 use mesh::view::route_table::{RouteTable, TableHosts, TableName};
 
-use super::{References, catch_all, unlimited, virtual_host};
+use super::{References, unknown_hosts, virtual_host};
 use crate::{Emitted, Kind, config_source, names};
 
 /// Istio's limit for the bodies of fixed answers; Envoy's default is 4 KiB.
@@ -44,7 +42,11 @@ pub(crate) fn emit(view: &RouteTable) -> Emitted {
         }
     };
     if needs_catch_all(name, &virtual_hosts) {
-        virtual_hosts.push(unknown_hosts(*fallback, &mut references));
+        virtual_hosts.push(unknown_hosts::virtual_host(
+            name,
+            *fallback,
+            &mut references,
+        ));
     }
     let table = envoy::route::RouteConfiguration {
         name: names::table(name),
@@ -87,24 +89,5 @@ fn needs_catch_all(name: &TableName, hosts: &[envoy::route::VirtualHost]) -> boo
 fn vhds() -> envoy::route::Vhds {
     envoy::route::Vhds {
         config_source: Some(config_source::ads(FIRST_VIRTUAL_HOST)),
-    }
-}
-
-fn unknown_hosts(policy: OutboundPolicy, references: &mut References) -> envoy::route::VirtualHost {
-    match policy {
-        OutboundPolicy::AllowAny => {
-            let cluster = names::cluster(&ClusterName::Passthrough);
-            references.insert(cluster.clone());
-            let action = envoy::route::route::Action::Route(unlimited(cluster));
-            catch_all(names::ALLOW_ANY, action)
-        }
-        OutboundPolicy::RegistryOnly => {
-            let refused = envoy::route::DirectResponseAction {
-                status: 502,
-                ..Default::default()
-            };
-            let action = envoy::route::route::Action::DirectResponse(refused);
-            catch_all(names::BLOCK_ALL, action)
-        }
     }
 }

@@ -1,16 +1,24 @@
 use std::time::Duration;
 
+use envoy_types::pb::envoy::extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig;
+use envoy_types::pb::envoy::extensions::clusters::dynamic_forward_proxy::v3::cluster_config::ClusterImplementationSpecifier as Specifier;
+use envoy_types::pb::envoy::extensions::filters::http::dynamic_forward_proxy::v3::FilterConfig;
+use envoy_types::pb::envoy::extensions::filters::http::dynamic_forward_proxy::v3::filter_config::ImplementationSpecifier as FilterSpecifier;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use envoy_types::pb::envoy::extensions::upstreams::http::v3::http_protocol_options as options;
 use mesh::policy::connection_pool::HttpVersion;
 use mesh::policy::load_balancer::Algorithm;
 use mesh::policy::protocol::Protocol;
 use mesh::view::cluster::{Cluster, ClusterName, Discovery};
+use mesh::view::listener::{ListenerName, ListenerTraffic};
+use mesh::view::route_table::TableName;
 use options::UpstreamProtocolOptions as Upstream;
 use options::explicit_http_config::ProtocolConfig;
 use pb::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
 
+use super::listeners::http_filters;
 use super::views::clusters::{balancer, full, instances, outbound, plain};
+use super::views::listeners::at;
 use super::*;
 
 fn cluster(view: Cluster) -> (Emitted, pb::cluster::v3::Cluster) {
@@ -137,6 +145,38 @@ fn passing_through_takes_no_endpoints() {
     assert_eq!(emitted.eds, None);
     assert_eq!(kind(&cluster), Some(DiscoveryType::OriginalDst));
     assert_eq!(cluster.lb_policy, LbPolicy::ClusterProvided as i32);
+}
+
+#[test]
+fn names_of_requests_are_resolved_by_one_cache() {
+    let (emitted, cluster) = cluster(plain(ClusterName::Passthrough, Discovery::Named));
+    assert_eq!(emitted.eds, None);
+    assert_eq!(cluster.name, "PassthroughCluster");
+    assert_eq!(cluster.lb_policy, LbPolicy::ClusterProvided as i32);
+    let Some(ClusterDiscoveryType::ClusterType(kind)) = &cluster.cluster_discovery_type else {
+        panic!("{:?}", cluster.cluster_discovery_type);
+    };
+    assert_eq!(kind.name, "envoy.clusters.dynamic_forward_proxy");
+    let config: ClusterConfig = open(kind.typed_config.as_ref().expect("a configuration"));
+    let Some(Specifier::DnsCacheConfig(cache)) = config.cluster_implementation_specifier else {
+        panic!("no cache");
+    };
+    assert_eq!(cache.max_hosts.map(|it| it.value), Some(1024));
+    // The filter says the same, or Envoy would refuse one of them.
+    let filters = http_filters(
+        ListenerName::HttpProxy(at(15002)),
+        ListenerTraffic::HttpProxy {
+            table: TableName::HttpProxy,
+        },
+    );
+    let filter = filters
+        .iter()
+        .find(|(name, _)| name == "envoy.filters.http.dynamic_forward_proxy");
+    let filter: FilterConfig = open(&filter.expect("the filter").1);
+    let Some(FilterSpecifier::DnsCacheConfig(of_filter)) = filter.implementation_specifier else {
+        panic!("no cache");
+    };
+    assert_eq!(of_filter, cache);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use envoy_types::pb::envoy::extensions::access_loggers::file::v3::FileAccessLog;
 use envoy_types::pb::envoy::extensions::access_loggers::file::v3::file_access_log::AccessLogFormat as Format;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 use mesh::view::cluster::ClusterName;
-use mesh::view::listener::{Bind, ListenerName, ListenerTraffic, Outbound};
+use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
+use mesh::view::listener::{Bind, InboundTraffic, ListenerName, ListenerTraffic, Outbound};
 use mesh::view::route_table::TableName;
 use pb::listener::v3::listener_filter_chain_match_predicate::Rule;
 use pb::listener::v3::{FilterChain, Listener};
@@ -157,6 +158,72 @@ fn outbound_listeners_inspect_only_to_tell_apart() {
     }
 }
 
+/// The connection manager of a listener's first chain.
+fn manager(view: mesh::view::listener::Listener) -> HttpConnectionManager {
+    let (_, listener): (_, Listener) = read(View::Listener(Arc::new(view)));
+    let filter = &listener.filter_chains[0].filters[0];
+    match &filter.config_type {
+        Some(pb::listener::v3::filter::ConfigType::TypedConfig(config)) => open(config),
+        other => panic!("no configuration: {other:?}"),
+    }
+}
+
+/// The configurations of HTTP filters, by name.
+pub fn http_filters(name: ListenerName, traffic: ListenerTraffic) -> Vec<(String, wkt::Any)> {
+    manager(plain(name, traffic))
+        .http_filters
+        .into_iter()
+        .map(|filter| match filter.config_type {
+            Some(ConfigType::TypedConfig(config)) => (filter.name, config),
+            other => panic!("no configuration: {other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn hosts_are_resolved_only_where_nothing_is_captured() {
+    let of_port = |bind| ListenerTraffic::Outbound {
+        bind,
+        ranges: Vec::new(),
+        traffic: Outbound::Http(TableName::Port(80)),
+        fallback: ClusterName::BlackHole,
+    };
+    let inbound = ListenerTraffic::Inbound {
+        port: port(8080, InboundTraffic::Http),
+    };
+    let proxy = ListenerTraffic::HttpProxy {
+        table: TableName::HttpProxy,
+    };
+    for (name, traffic, resolves) in [
+        (ListenerName::Outbound(at(80)), of_port(Bind::Bound), true),
+        (
+            ListenerName::Outbound(at(80)),
+            of_port(Bind::Captured),
+            false,
+        ),
+        (ListenerName::Inbound(at(8080)), inbound, false),
+        (ListenerName::HttpProxy(at(15002)), proxy, true),
+    ] {
+        let filters = http_filters(name, traffic);
+        let names: Vec<_> = filters
+            .iter()
+            .filter_map(|(name, _)| name.rsplit('.').next())
+            .collect();
+        let expected: &[&str] = if resolves {
+            &[
+                "fault",
+                "cors",
+                "header_mutation",
+                "dynamic_forward_proxy",
+                "router",
+            ]
+        } else {
+            &["fault", "cors", "router"]
+        };
+        assert_eq!(names, expected);
+    }
+}
+
 #[test]
 fn the_default_line_of_the_log_is_istios() {
     let name = ListenerName::HttpProxy(at(15002));
@@ -165,13 +232,7 @@ fn the_default_line_of_the_log_is_istios() {
     };
     let mut view = plain(name, traffic);
     view.access_log = logs().remove(1);
-    let (_, listener): (_, Listener) = read(View::Listener(Arc::new(view)));
-    let filter = &listener.filter_chains[0].filters[0];
-    let Some(pb::listener::v3::filter::ConfigType::TypedConfig(config)) = &filter.config_type
-    else {
-        panic!("no configuration");
-    };
-    let manager: HttpConnectionManager = open(config);
+    let manager = manager(view);
     let Some(pb::accesslog::v3::access_log::ConfigType::TypedConfig(config)) =
         &manager.access_log[0].config_type
     else {

@@ -1,9 +1,8 @@
-use mesh::decl::mesh_config::OutboundPolicy;
 use mesh::name::Hostname;
 use mesh::policy::redirect::{Redirect, RedirectPath, RedirectPort};
 use mesh::policy::retry::PreviousHosts;
 use mesh::policy::timeout::Timeout;
-use mesh::view::route_table::{RouteTable, TableHosts, TableName};
+use mesh::view::route_table::{RouteTable, TableHosts, TableName, UnknownHosts};
 use mesh::view::virtual_host::{Action, BackendTarget, Forward, Route, VirtualHost as Host};
 use pb::route::v3::route::Action as Out;
 use pb::route::v3::route_action::ClusterSpecifier;
@@ -164,19 +163,19 @@ fn unknown_hosts_have_a_virtual_host_of_their_own() {
     let inline = || TableHosts::Inline(vec![Arc::new(host("a.test", Vec::new()))]);
     for (fallback, hosts, names, passes) in [
         (
-            OutboundPolicy::AllowAny,
+            UnknownHosts::Original,
             TableHosts::Separate,
             &["allow_any"][..],
             true,
         ),
         (
-            OutboundPolicy::RegistryOnly,
+            UnknownHosts::Refused,
             TableHosts::Separate,
             &["block_all"],
             false,
         ),
         (
-            OutboundPolicy::AllowAny,
+            UnknownHosts::Original,
             inline(),
             &["a.test:80", "allow_any"],
             true,
@@ -197,6 +196,55 @@ fn unknown_hosts_have_a_virtual_host_of_their_own() {
         assert_eq!(found, names);
         assert_eq!(table.vhds.is_some(), separate);
         assert_eq!(emitted.refers_to == ["PassthroughCluster"], passes);
+    }
+}
+
+#[test]
+fn who_is_passed_on_by_name_names_a_port_and_not_for_ever() {
+    for (name, count) in [
+        (TableName::Port(80), 2),
+        (TableName::HttpProxy, 2),
+        (TableName::Port(8000), 3),
+    ] {
+        let view = RouteTable {
+            name,
+            hosts: TableHosts::Separate,
+            fallback: UnknownHosts::Named,
+        };
+        let (emitted, table): (_, RouteConfiguration) = read(View::RouteTable(Arc::new(view)));
+        assert_eq!(emitted.refers_to, ["PassthroughCluster"]);
+        let routes = &table.virtual_hosts[0].routes;
+        assert_eq!(routes.len(), count);
+        let Some((Some(Out::DirectResponse(often)), passes)) = routes
+            .split_first()
+            .map(|(first, rest)| (&first.action, rest))
+        else {
+            panic!("{routes:?}");
+        };
+        assert_eq!(often.status, 508);
+        for pass in passes {
+            let header = pass.request_headers_to_add[0].header.clone();
+            assert_eq!(
+                header.map(|it| (it.key, it.value)),
+                Some((
+                    "x-ferromesh-passed".into(),
+                    "%REQ(x-ferromesh-passed)%>".into()
+                ))
+            );
+        }
+        // Only the last route of three has no port to go to.
+        let configured: Vec<_> = passes
+            .iter()
+            .map(|pass| pass.typed_per_filter_config.len())
+            .collect();
+        assert_eq!(configured, [&[0][..], &[0, 2]][count - 2]);
+        if let Some(mutation) = passes.last().and_then(|pass| {
+            pass.typed_per_filter_config
+                .get("envoy.filters.http.header_mutation")
+        }) {
+            let text = String::from_utf8_lossy(&mutation.value);
+            assert!(text.contains("%REQ(:AUTHORITY)%:8000"), "{text}");
+        }
     }
 }
 

@@ -150,6 +150,7 @@ fn discoveries() -> Vec<Discovery> {
             source: loopback,
         },
         Discovery::Dns { .. } => dns(two.clone(), false),
+        Discovery::Named => Discovery::Named,
         Discovery::Nothing => Discovery::Nothing,
     };
     all.extend([

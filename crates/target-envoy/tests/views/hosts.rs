@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use ferromesh_mesh as mesh;
 
-use mesh::decl::mesh_config::OutboundPolicy;
 use mesh::name::Hostname;
 use mesh::policy::cors::{Cors, UnmatchedPreflights};
 use mesh::policy::direct_response::DirectResponse;
@@ -19,7 +18,7 @@ use mesh::policy::rewrite::{PathRewrite, Rewrite};
 use mesh::policy::string_match::StringMatch;
 use mesh::policy::timeout::Timeout;
 use mesh::view::View;
-use mesh::view::route_table::{RouteTable, TableHosts, TableName};
+use mesh::view::route_table::{RouteTable, TableHosts, TableName, UnknownHosts};
 use mesh::view::virtual_host::{Action, BackendTarget, Forward, Route, RouteBackend};
 use mesh::view::virtual_host::{RouteMirror, VirtualHost};
 
@@ -349,14 +348,16 @@ pub fn routes() -> Vec<Route> {
 
 /// Virtual hosts and tables.
 pub fn all() -> Vec<View> {
-    let tables = every! {
+    let mut tables = every! {
         TableName::Port(_) => TableName::Port(80),
         TableName::HostPort(..) => TableName::HostPort(Hostname::new("a.test"), 9000),
         TableName::HttpProxy => TableName::HttpProxy,
     };
+    tables.push(TableName::Port(8000));
     let fallbacks = every! {
-        OutboundPolicy::AllowAny => OutboundPolicy::AllowAny,
-        OutboundPolicy::RegistryOnly => OutboundPolicy::RegistryOnly,
+        UnknownHosts::Original => UnknownHosts::Original,
+        UnknownHosts::Named => UnknownHosts::Named,
+        UnknownHosts::Refused => UnknownHosts::Refused,
     };
     let mut views = Vec::new();
     for table in tables {

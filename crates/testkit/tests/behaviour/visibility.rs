@@ -8,8 +8,9 @@ use ferromesh_testkit::echo::{Echo, Kind};
 use ferromesh_testkit::manifests::Manifests;
 use ferromesh_testkit::mesh::manifest::{endpoint_slice, pod, service};
 use ferromesh_testkit::mesh::{Mesh, Settings, Workload};
+use ferromesh_testkit::wait::eventually;
 
-use crate::app::{App, until};
+use crate::app::{App, send, until};
 
 const HTTP: [(&str, u16, u16); 1] = [("http", 80, 8080)];
 const SLICE: [(&str, u16); 1] = [("http", 8080)];
@@ -114,12 +115,105 @@ spec:
     sidecar("{egress: [{hosts: ['*/*']}]}");
     is(&stranger, "other.shop", 200).await;
     is(&stranger, "product.shop", 200).await;
+}
 
-    // What is allowed to pass has no destination here, where nothing is captured.
+#[tokio::test]
+async fn unknown_hosts_are_found_by_their_names_unless_that_is_forbidden() {
+    let mut addresses = Addresses::take();
+    let client = Settings::new("client", "shop", &mut addresses);
+    let app = App::start("one", &PORTS, &mut addresses).await;
+    let mut outside = [Echo::new("outside"), Echo::new("local")];
+    let mut sockets = Vec::new();
+    for (echo, ip) in outside
+        .iter_mut()
+        .zip([addresses.next_ip(), IpAddr::from([127, 0, 0, 1])])
+    {
+        sockets.push(echo.listen(Kind::Http, (ip, 0).into()).await.unwrap());
+    }
+    let (by_address, local) = (sockets[0].to_string(), sockets[1].port());
+    let by_name = format!("localhost:{local}");
+    let files = Manifests::new();
+    files.write(
+        "all.yaml",
+        &[
+            pod(&client, &[]),
+            // Its second port is one on which somebody else listens elsewhere.
+            service(
+                "shop",
+                "product",
+                &[("http", 80, 8080), ("http-too", local, 8080)],
+            ),
+            endpoint_slice(
+                "shop",
+                "product",
+                &[("http", 8080), ("http-too", 8080)],
+                [app.settings()],
+            ),
+        ]
+        .concat(),
+    );
+    let mesh = Mesh::start(files).await;
+    let client = mesh.workload(client).await;
+    until(&client, "the port", local, get("product"), |a| {
+        a.instance() == "one"
+    })
+    .await;
+    let through_proxy = async |host: &str| {
+        let request = get(host).through_proxy();
+        request.send(client.http_proxy()).await.unwrap()
+    };
+    for (host, instance) in [(&by_address, "outside"), (&by_name, "local")] {
+        let answer = through_proxy(host).await;
+        assert_eq!(answer.instance(), instance, "{host}: {}", answer.text());
+        assert_eq!(answer.seen_header("host"), *host);
+        for port in [80, local] {
+            let answer = send(&client, port, get(host)).await;
+            assert_eq!(answer.instance(), instance, "{host} on {port}");
+        }
+    }
+    // Without a port it is that of the listener.
+    let answer = send(&client, local, get("localhost")).await;
+    assert_eq!(answer.instance(), "local", "{}", answer.text());
+    assert_eq!(answer.seen_header("host"), by_name);
+    assert_eq!(answer.seen_header("x-ferromesh-authority"), "");
+    assert!(
+        client
+            .cluster_stat("PassthroughCluster", "upstream_rq_total")
+            .await
+            >= 7
+    );
+    // Nobody listens there.
+    assert_eq!(through_proxy("localhost:1").await.status, 503);
+
+    // Whoever addresses the proxy itself is not sent round and round.
+    let own = client.outbound(80).to_string();
+    assert_eq!(send(&client, 80, get(&own)).await.status, 508);
+    let own = client.http_proxy().to_string();
+    assert_eq!(through_proxy(&own).await.status, 508);
+    assert_eq!(send(&client, local, get(&own)).await.status, 508);
+
+    mesh.manifests().write(
+        "mesh.yaml",
+        "outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n",
+    );
+    until(&client, "refused", 80, get(&by_name), |a| a.status == 502).await;
+    until(&client, "refused", local, get("localhost"), |a| {
+        a.status == 502
+    })
+    .await;
+    eventually("refused by the HTTP proxy", async || {
+        match through_proxy(&by_name).await.status.as_u16() {
+            502 => Ok(()),
+            status => Err(status.to_string()),
+        }
+    })
+    .await;
     mesh.manifests()
         .write("mesh.yaml", "outboundTrafficPolicy: {mode: ALLOW_ANY}\n");
-    is(&stranger, "product.shop", 200).await;
-    is(&client, "unknown.example.com", 502).await;
+    until(&client, "allowed again", 80, get(&by_name), |a| {
+        a.instance() == "local"
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -9,10 +9,12 @@ use ferromesh_mesh::decl::{Export, Selector, Visibility};
 use ferromesh_mesh::name::Locality;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::unit::Unit;
+use ferromesh_mesh::view::View;
+use ferromesh_mesh::view::route_table::UnknownHosts;
 
 use super::show::{check, clusters, compile, listeners};
 use crate::tests::build::*;
-use crate::{Compiler, Snapshot};
+use crate::{Compiler, Interception, Proxy, Snapshot, Tables};
 
 fn services() -> Vec<Arc<Unit>> {
     [("a", "s"), ("b", "s"), ("b", "t")]
@@ -118,6 +120,47 @@ fn unknown_traffic_goes_where_the_sidecar_says() {
         first(&[sidecar_unit(strict)]).as_deref(),
         Some("virtualOutbound black hole")
     );
+}
+
+#[test]
+fn requests_to_unknown_hosts_go_to_whom_they_name_where_nothing_is_captured() {
+    let mut strict = sidecar("a", "s", &["*/*"]);
+    strict.outbound = Some(OutboundPolicy::RegistryOnly);
+    let services = [service_unit(service("a", "s"))];
+    let strictly = [services.to_vec(), vec![sidecar_unit(strict)]].concat();
+    let inline = |proxy| Proxy {
+        tables: Tables::Inline,
+        ..proxy
+    };
+    let cases = [
+        (&services[..], proxy("a", "x"), UnknownHosts::Original, 1),
+        (&services, bound_proxy("a", "x"), UnknownHosts::Named, 2),
+        (
+            &services,
+            inline(bound_proxy("a", "x")),
+            UnknownHosts::Named,
+            2,
+        ),
+        (&strictly, bound_proxy("a", "x"), UnknownHosts::Refused, 2),
+        (&strictly, proxy("a", "x"), UnknownHosts::Refused, 1),
+    ];
+    for (units, proxy, expected, tables) in cases {
+        let is_bound = proxy.interception != Interception::Redirect;
+        let views = compile(units, proxy);
+        let found: Vec<_> = views
+            .values()
+            .filter_map(|view| match view {
+                View::RouteTable(table) => Some(table.fallback),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(found, vec![expected; tables]);
+        let passthrough = clusters(&views)
+            .into_iter()
+            .find(|line| line.starts_with("passthrough"));
+        let discovery = if is_bound { "named" } else { "original" };
+        assert_eq!(passthrough, Some(format!("passthrough {discovery}")));
+    }
 }
 
 #[test]

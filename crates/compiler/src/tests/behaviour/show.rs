@@ -63,6 +63,7 @@ pub fn clusters(views: &Views) -> Vec<String> {
                     .map(|t| format!("{}:{}@{}", t.address, t.port, t.priority))
                     .collect::<Vec<_>>()
                     .join(" "),
+                Discovery::Named => "named".to_owned(),
                 Discovery::Nothing => "nothing".to_owned(),
             };
             Some(format!("{} {found}", name(&cluster.name)))
