@@ -17,6 +17,8 @@ use crate::findings::{Findings, Found};
 const PAUSE: Duration = Duration::from_millis(50);
 /// At most one part in so many of the time is spent on reports, which look at the whole world.
 const SHARE: u32 = 20;
+/// But whoever waits for an answer to an edit does not wait longer than this.
+const MOST_PAUSE: Duration = Duration::from_secs(2);
 /// What proxies do can be a reason for a report, too; it is looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
 /// So many findings of one report are logged; all of them are at `/debug/diagnostics`.
@@ -71,10 +73,15 @@ impl Reporter {
                 continue;
             }
             doings = now;
-            let begun = Instant::now();
+            // The wait for the compile loop is no work of ours.
+            let begun = self.plane.inspect(|_, _| Instant::now()).await;
+            let begun = begun.unwrap_or_else(Instant::now);
             let faults = news.borrow_and_update().clone();
             self.report(faults).await;
-            tokio::time::sleep(PAUSE.max(begun.elapsed().saturating_mul(SHARE))).await;
+            let took = begun.elapsed();
+            tracing::debug!(took_ms = took.as_secs_f64() * 1e3, "reported");
+            let pause = took.saturating_mul(SHARE).clamp(PAUSE, MOST_PAUSE);
+            tokio::time::sleep(pause).await;
         }
     }
 
