@@ -11,14 +11,14 @@ use ferromesh_compiler::{Compiler, Interception, Proxy, Snapshot, Tables};
 use ferromesh_envoy::discovery::Resource;
 use ferromesh_envoy::{Any, Message, core, listener};
 use ferromesh_mesh::name::{Namespace, WorkloadName};
-use ferromesh_target_envoy::{Emitted, Kind, emit};
+use ferromesh_target_envoy::{Emitted, emit};
 use ferromesh_testkit::addresses::Addresses;
 use ferromesh_testkit::fixed_ads::FixedAds;
 use ferromesh_testkit::generate::World;
 use ferromesh_testkit::mesh::{Settings, Workload};
 use ferromesh_testkit::wait::eventually;
 
-use crate::dump::{Held, refused};
+use crate::dump::{Held, Kind, refused};
 use crate::text;
 
 fn emitted(world: &World, proxy: Proxy) -> Vec<Emitted> {
@@ -52,7 +52,7 @@ fn resource(emitted: &Emitted, address: IpAddr) -> Resource {
         ..
     } = emitted;
     let mut value = body.clone();
-    if *kind == Kind::Listener {
+    if *kind == ferromesh_target_envoy::Kind::Listener {
         let mut listener = listener::Listener::decode(body.as_slice()).expect("a listener");
         if listener.bind_to_port.is_none_or(|bind| bind) {
             let Some(core::address::Address::SocketAddress(socket)) = listener
@@ -108,16 +108,15 @@ async fn check(seed: u64, interception: Interception, tables: Tables, addresses:
         let dump = envoy.config_dump().await;
         assert_eq!(refused(&dump), Vec::<String>::new(), "{what}");
         let held = Held::of(&dump);
-        let is_held = |emitted: &&Emitted| match emitted.kind {
-            Kind::Cluster => held.clusters.contains_key(&emitted.name),
-            Kind::Endpoints => held.endpoints.contains_key(&emitted.name),
-            Kind::Listener => held.listeners.contains_key(&emitted.name),
-            Kind::Route => held.tables.contains_key(&emitted.name),
-            Kind::VirtualHost => held
-                .tables
-                .values()
-                .flatten()
-                .any(|host| *host == emitted.name),
+        let is_held = |emitted: &&Emitted| {
+            let kind = match emitted.kind {
+                ferromesh_target_envoy::Kind::Cluster => Kind::Cluster,
+                ferromesh_target_envoy::Kind::Endpoints => Kind::Endpoints,
+                ferromesh_target_envoy::Kind::Listener => Kind::Listener,
+                ferromesh_target_envoy::Kind::Route => Kind::Table,
+                ferromesh_target_envoy::Kind::VirtualHost => Kind::VirtualHost,
+            };
+            held.has(kind, &emitted.name)
         };
         let missing: Vec<_> = all
             .iter()

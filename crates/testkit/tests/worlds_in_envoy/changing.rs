@@ -14,7 +14,11 @@ use crate::dump::{Held, refused};
 use crate::text;
 
 const OBJECTS: usize = 150;
-const BATCHES: usize = 25;
+const BATCHES: usize = 30;
+/// After so many batches, all that Envoys hold is compared with what they should hold.
+const LOOK: usize = 6;
+/// Types of resources, as the control plane's page calls them.
+const TYPES: [&str; 5] = ["cluster", "listener", "route", "endpoint", "virtual_host"];
 /// Files that many objects share; the others have one each.
 const SHARED: usize = 6;
 
@@ -95,7 +99,7 @@ fn marker(number: usize) -> String {
 const MARKER: &str = "0-marker.yaml";
 
 struct Stage {
-    workloads: Vec<(Workload, bool)>,
+    workloads: Vec<Workload>,
     mesh: Mesh,
     world: World,
     files: Files,
@@ -122,14 +126,13 @@ impl Stage {
         let mut workloads = Vec::new();
         for (number, (namespace, name)) in names.into_iter().enumerate() {
             let settings = Settings::new(&name, &namespace, &mut addresses);
-            let is_delta = number != 1;
-            let variant = if is_delta {
-                "delta"
-            } else {
+            let variant = if number == 1 {
                 "state-of-the-world"
+            } else {
+                "delta"
             };
             let settings = settings.argument("--xds-variant").argument(variant);
-            workloads.push((mesh.workload(settings).await, is_delta));
+            workloads.push(mesh.workload(settings).await);
         }
         Self {
             workloads,
@@ -140,67 +143,64 @@ impl Stage {
         }
     }
 
-    /// Waits until every Envoy holds exactly what the control plane says.
-    async fn settled(&self, batch: usize) {
-        let seed = self.seed;
-        self.mesh
-            .operator()
-            .stderr_line(&format!("marker {batch}"), |line| {
-                batch == 0
-                    || line.contains(&format!("add ConfigMap marker/marker-{batch},"))
-                    || line.contains(&format!("add ConfigMap marker/marker-{batch} "))
+    /// Waits until a batch is compiled and published.
+    async fn published(&self, batch: usize) {
+        let sign = format!("add ConfigMap marker/marker-{batch}");
+        let operator = self.mesh.operator();
+        operator
+            .stderr_line(&sign, |line| {
+                let after = line.split_once(&sign).map(|(_, after)| after);
+                after.is_some_and(|after| after.starts_with([',', ' ']))
             })
             .await;
-        eventually(
-            &format!("seed {seed}, batch {batch}: all acknowledge"),
-            async || {
-                let all = self.mesh.debug_json("/debug/syncz").await;
-                let all = all.as_array().cloned().unwrap_or_default();
-                assert_eq!(all.len(), self.workloads.len(), "{all:#?}");
-                for one in &all {
-                    for kind in ["cluster", "listener", "route", "endpoint", "virtual_host"] {
-                        let error = &one[format!("{kind}_error")];
-                        assert!(error.is_null(), "seed {seed}, batch {batch}: {one:#}");
-                        let (sent, acknowledged) =
-                            (&one[format!("{kind}_sent")], &one[format!("{kind}_acked")]);
-                        if sent != acknowledged {
-                            return Err(format!("{one:#}"));
-                        }
+    }
+
+    /// Waits until every Envoy has accepted all that it was sent.
+    async fn acknowledged(&self, batch: usize) {
+        let what = format!("seed {}, batch {batch}", self.seed);
+        eventually(&what, async || {
+            let all = self.mesh.debug_json("/debug/syncz").await;
+            let all = all.as_array().cloned().unwrap_or_default();
+            assert_eq!(all.len(), self.workloads.len(), "{all:#?}");
+            for one in &all {
+                for ty in TYPES {
+                    let field = |ending: &str| &one[format!("{ty}_{ending}")];
+                    assert!(field("error").is_null(), "{what}: {one:#}");
+                    if field("sent") != field("acked") {
+                        return Err(format!("{one:#}"));
                     }
                 }
-                Ok(())
-            },
-        )
+            }
+            Ok(())
+        })
         .await;
-        for (workload, is_delta) in &self.workloads {
+    }
+
+    /// Waits until every Envoy holds exactly what the control plane says.
+    async fn held(&self, batch: usize) {
+        for workload in &self.workloads {
             let Settings {
                 name, namespace, ..
             } = workload.settings();
             let page = format!("/debug/config_dump?proxy={name}.{namespace}");
-            eventually(
-                &format!("seed {seed}, batch {batch}: {name}.{namespace} holds everything"),
-                async || {
-                    let said = Held::of(&self.mesh.debug_json(&page).await);
-                    let dump = workload.config_dump().await;
-                    assert_eq!(
-                        refused(&dump),
-                        Vec::<String>::new(),
-                        "seed {seed}, batch {batch}"
-                    );
-                    let lacks = Held::of(&dump).lacks(&said, *is_delta);
-                    if lacks.is_empty() {
-                        Ok(())
-                    } else {
-                        Err(format!("{lacks:#?}"))
-                    }
-                },
-            )
+            let what = format!("seed {}, batch {batch}, {name}.{namespace}", self.seed);
+            eventually(&what, async || {
+                let said = Held::of(&self.mesh.debug_json(&page).await);
+                let dump = workload.config_dump().await;
+                assert_eq!(refused(&dump), Vec::<String>::new(), "{what}");
+                let differences = Held::of(&dump).differs(&said);
+                if differences.is_empty() {
+                    Ok(())
+                } else {
+                    Err(format!("{differences:#?}"))
+                }
+            })
             .await;
         }
     }
 
     async fn nothing_was_refused(&self) {
-        for (workload, _) in &self.workloads {
+        for workload in &self.workloads {
             let stats = workload.stats().await;
             for (name, value) in &stats {
                 let is_bad = name.ends_with("update_rejected")
@@ -242,7 +242,7 @@ impl Stage {
 
 async fn check(seed: u64) {
     let mut stage = Stage::set(seed).await;
-    stage.settled(0).await;
+    stage.held(0).await;
     let mut edits = 0;
     for batch in 1..=BATCHES {
         for _ in 0..=stage.world.dice().below(10) {
@@ -253,7 +253,11 @@ async fn check(seed: u64) {
         let manifests = stage.mesh.manifests();
         stage.files.write(manifests);
         manifests.write(MARKER, &marker(batch));
-        stage.settled(batch).await;
+        stage.published(batch).await;
+        stage.acknowledged(batch).await;
+        if batch % LOOK == 0 {
+            stage.held(batch).await;
+        }
     }
     stage.nothing_was_refused().await;
     let pushes = stage.mesh.debug("/metrics").await.expect("metrics").text();

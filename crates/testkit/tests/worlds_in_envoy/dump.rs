@@ -1,24 +1,45 @@
 //! What a configuration dump says is in force, of the control plane and of Envoy alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// Content of configuration by kind and name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Held {
-    /// Versions of clusters.
-    pub clusters: BTreeMap<String, String>,
-    /// Versions of listeners.
-    pub listeners: BTreeMap<String, String>,
-    /// Names of virtual hosts by route table.
-    pub tables: BTreeMap<String, BTreeSet<String>>,
-    /// Addresses, ports and weights of endpoints by cluster.
-    pub endpoints: BTreeMap<String, BTreeSet<String>>,
+/// The content of configuration, by kind and name. Virtual hosts are parts of their tables.
+///
+/// Not the versions: when Envoy replaces but the filter chains of a listener, it goes on showing
+/// the version that the listener had before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Held(BTreeMap<(Kind, String), Value>);
+
+/// A kind of resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A cluster.
+    Cluster,
+    /// The endpoints of a cluster.
+    Endpoints,
+    /// A listener.
+    Listener,
+    /// A route table without its virtual hosts.
+    Table,
+    /// A virtual host of some table.
+    VirtualHost,
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Tables have virtual hosts of the same names, unless these are resources of their own.
+fn virtual_host(table: &str, name: &str) -> String {
+    if name
+        .split_once('/')
+        .is_some_and(|(before, _)| before == table)
+    {
+        name.to_owned()
+    } else {
+        format!("{table}/{name}")
+    }
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
@@ -26,99 +47,111 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 impl Held {
-    /// Reads a dump.
+    /// Reads a dump. What still warms is not held.
     pub fn of(dump: &Value) -> Self {
         let mut held = Self::default();
         for section in items(&dump["configs"]) {
             for entry in items(&section["dynamic_active_clusters"]) {
-                held.clusters.insert(
-                    text(&entry["cluster"]["name"]),
-                    text(&entry["version_info"]),
-                );
-            }
-            for entry in items(&section["dynamic_listeners"]) {
-                let state = &entry["active_state"];
-                if state.is_object() {
-                    held.listeners
-                        .insert(text(&entry["name"]), text(&state["version_info"]));
-                }
-            }
-            for entry in items(&section["dynamic_route_configs"]) {
-                let table = &entry["route_config"];
-                let hosts = items(&table["virtual_hosts"]).map(|host| text(&host["name"]));
-                held.tables.insert(text(&table["name"]), hosts.collect());
+                held.put(Kind::Cluster, &entry["cluster"]["name"], &entry["cluster"]);
             }
             for entry in items(&section["dynamic_endpoint_configs"]) {
                 let assignment = &entry["endpoint_config"];
-                held.endpoints
-                    .insert(text(&assignment["cluster_name"]), endpoints(assignment));
+                let content = endpoints(assignment);
+                held.put(Kind::Endpoints, &assignment["cluster_name"], &content);
+            }
+            for entry in items(&section["dynamic_listeners"]) {
+                let listener = &entry["active_state"]["listener"];
+                if !listener.is_null() {
+                    held.put(Kind::Listener, &entry["name"], listener);
+                }
+            }
+            for entry in items(&section["dynamic_route_configs"]) {
+                let mut table = entry["route_config"].clone();
+                let hosts = table["virtual_hosts"].take();
+                held.put(Kind::Table, &table["name"], &table);
+                for host in items(&hosts) {
+                    let name = json!(virtual_host(text(&table["name"]), text(&host["name"])));
+                    held.put(Kind::VirtualHost, &name, host);
+                }
             }
         }
         held
     }
 
-    /// What the control plane says and Envoy does not hold, or holds and should not.
+    fn put(&mut self, kind: Kind, name: &Value, content: &Value) {
+        let mut content = content.clone();
+        if let Some(fields) = content.as_object_mut() {
+            fields.remove("@type");
+        }
+        self.0.insert((kind, text(name).to_owned()), content);
+    }
+
+    /// Whether there is a resource of this kind and name.
+    pub fn has(&self, kind: Kind, name: &str) -> bool {
+        self.0.contains_key(&(kind, name.to_owned()))
+    }
+
+    /// How `self`, which is Envoy's, differs from what the control plane says.
     ///
-    /// Versions count only where they are those of single resources. Envoy keeps route tables of
-    /// listeners that drain.
-    pub fn lacks(&self, said: &Self, with_versions: bool) -> Vec<String> {
-        let Self {
-            clusters,
-            listeners,
-            tables,
-            endpoints,
-        } = said;
-        let mut lacks = Vec::new();
-        for (kind, said, held) in [
-            ("cluster", clusters, &self.clusters),
-            ("listener", listeners, &self.listeners),
-        ] {
-            for (name, version) in said {
-                match held.get(name) {
-                    None => lacks.push(format!("no {kind} {name}")),
-                    Some(other) if with_versions && other != version => {
-                        lacks.push(format!(
-                            "{kind} {name} has version {other} and not {version}"
-                        ));
-                    }
-                    Some(_) => {}
-                }
-            }
-            let more = held.keys().filter(|name| !said.contains_key(*name));
-            lacks.extend(more.map(|name| format!("{kind} {name} should be gone")));
-        }
-        for (name, hosts) in tables {
-            if self.tables.get(name) != Some(hosts) {
-                lacks.push(format!(
-                    "table {name} has {:?} and not {hosts:?}",
-                    self.tables.get(name)
-                ));
+    /// Envoy keeps route tables as long as listeners drain that use them, and shows endpoints of
+    /// clusters that get them in other ways.
+    pub fn differs(&self, said: &Self) -> Vec<String> {
+        let Self(said) = said;
+        let mut all = Vec::new();
+        for (key, content) in said {
+            match self.0.get(key) {
+                None => all.push(format!("{key:?} is missing")),
+                Some(other) => all.extend(difference(&format!("{key:?}"), content, other)),
             }
         }
-        for (name, said) in endpoints {
-            if self.endpoints.get(name) != Some(said) {
-                lacks.push(format!(
-                    "{name} has endpoints {:?} and not {said:?}",
-                    self.endpoints.get(name)
-                ));
-            }
-        }
-        lacks
+        let more = self.0.keys().filter(|key| {
+            let may_stay = matches!(key.0, Kind::Endpoints | Kind::Table | Kind::VirtualHost);
+            !may_stay && !said.contains_key(*key)
+        });
+        all.extend(more.map(|key| format!("{key:?} should be gone")));
+        all
     }
 }
 
-fn endpoints(assignment: &Value) -> BTreeSet<String> {
-    let of_group = |group: &Value| -> Vec<String> {
-        let priority = group["priority"].as_u64().unwrap_or(0);
-        let one = |endpoint: &Value| {
+/// The addresses, ports, weights and priorities of endpoints, sorted. The rest of what Envoy shows
+/// is not what it was told but what it has made of it.
+fn endpoints(assignment: &Value) -> Value {
+    let mut all = Vec::new();
+    for group in items(&assignment["endpoints"]) {
+        for endpoint in items(&group["lb_endpoints"]) {
             let address = &endpoint["endpoint"]["address"]["socket_address"];
-            let weight = endpoint["load_balancing_weight"].as_u64().unwrap_or(1);
             let (address, port) = (&address["address"], &address["port_value"]);
-            format!("{address}:{port} weight {weight} priority {priority}")
-        };
-        items(&group["lb_endpoints"]).map(one).collect()
-    };
-    items(&assignment["endpoints"]).flat_map(of_group).collect()
+            let weight = endpoint["load_balancing_weight"].as_u64().unwrap_or(1);
+            let priority = group["priority"].as_u64().unwrap_or(0);
+            all.push(format!(
+                "{address}:{port} weight {weight} priority {priority}"
+            ));
+        }
+    }
+    all.sort();
+    all.into()
+}
+
+/// The first place where two values differ.
+fn difference(path: &str, said: &Value, held: &Value) -> Option<String> {
+    match (said, held) {
+        (Value::Object(one), Value::Object(other)) => {
+            one.keys().chain(other.keys()).find_map(|key| {
+                let (one, other) = (one.get(key), other.get(key));
+                difference(
+                    &format!("{path}.{key}"),
+                    one.unwrap_or(&Value::Null),
+                    other.unwrap_or(&Value::Null),
+                )
+            })
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            let mut pairs = one.iter().zip(other).enumerate();
+            pairs.find_map(|(at, (one, other))| difference(&format!("{path}[{at}]"), one, other))
+        }
+        _ if said == held || said.is_number() && said.as_f64() == held.as_f64() => None,
+        _ => Some(format!("{path} is {held} and not {said}")),
+    }
 }
 
 /// Everything in a dump that Envoy has refused.

@@ -8,7 +8,7 @@ use ferromesh_testkit::client::Request;
 use super::{Stage, routing};
 
 /// How long a change of a large object may take, in an unoptimised build on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 const ROUTES: usize = 10_000;
 
 #[tokio::test]
