@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ferromesh_api::Object;
 use ferromesh_compiler::{Compiler, Interception, Proxy, Snapshot, Tables};
 use ferromesh_envoy::discovery::Resource;
-use ferromesh_envoy::{Any, Message, core, listener};
+use ferromesh_envoy::{Any, Duration, Message, cluster, core, listener};
 use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_target_envoy::{Emitted, emit};
 use ferromesh_testkit::addresses::Addresses;
@@ -19,7 +19,7 @@ use ferromesh_testkit::mesh::{Settings, Workload};
 use ferromesh_testkit::wait::eventually;
 
 use crate::dump::{Held, Kind, refused};
-use crate::text;
+use crate::{complaints, text};
 
 fn emitted(world: &World, proxy: Proxy) -> Vec<Emitted> {
     let mut compiler = Compiler::new();
@@ -76,7 +76,7 @@ fn resource(emitted: &Emitted, address: IpAddr) -> Resource {
         aliases: aliases.clone(),
         resource: Some(Any {
             type_url: kind.type_url(),
-            value: value.into(),
+            value,
         }),
         ..Resource::default()
     }
@@ -130,6 +130,7 @@ async fn check(seed: u64, interception: Interception, tables: Tables, addresses:
         }
     })
     .await;
+    assert_eq!(complaints(&envoy), Vec::<String>::new(), "{what}");
     assert_eq!(
         envoy.stat("cluster_manager.warming_clusters").await,
         0,
@@ -154,4 +155,39 @@ async fn worlds_of_captured_proxies_are_accepted() {
         };
         check(seed, interception, tables, &mut addresses).await;
     }
+}
+
+/// What the other tests rely on.
+#[tokio::test]
+async fn what_envoy_refuses_is_seen() {
+    let bad_cluster = cluster::Cluster {
+        name: "bad".to_owned(),
+        connect_timeout: Some(Duration {
+            seconds: -1,
+            nanos: 0,
+        }),
+        ..cluster::Cluster::default()
+    };
+    let bad_listener = listener::Listener {
+        name: "bad".to_owned(),
+        ..listener::Listener::default()
+    };
+    let server = FixedAds::start(vec![bad_listener], vec![bad_cluster]).await;
+    let settings = Settings::new("web", "shop", &mut Addresses::take());
+    let envoy = Workload::start_unready(settings, server.address()).await;
+    eventually("the refusals are seen everywhere", async || {
+        let all = (
+            server.refusals().len(),
+            refused(&envoy.config_dump().await).len(),
+            complaints(&envoy).len(),
+            envoy.stat("cluster_manager.cds.update_rejected").await,
+            envoy.stat("listener_manager.lds.update_rejected").await,
+        );
+        if matches!(all, (2, 1.., 2.., 1, 1)) {
+            Ok(())
+        } else {
+            Err(format!("{all:?}"))
+        }
+    })
+    .await;
 }

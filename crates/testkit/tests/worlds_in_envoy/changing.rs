@@ -11,7 +11,7 @@ use ferromesh_testkit::wait::eventually;
 use serde_json::Value;
 
 use crate::dump::{Held, refused};
-use crate::text;
+use crate::{complaints, text};
 
 const OBJECTS: usize = 150;
 const BATCHES: usize = 30;
@@ -201,6 +201,7 @@ impl Stage {
 
     async fn nothing_was_refused(&self) {
         for workload in &self.workloads {
+            assert_eq!(complaints(workload), Vec::<String>::new());
             let stats = workload.stats().await;
             for (name, value) in &stats {
                 let is_bad = name.ends_with("update_rejected")
