@@ -14,6 +14,12 @@ use crate::wait::eventually;
 /// Lets the system choose a port.
 const ANY: &str = "127.0.0.1:0";
 
+/// The mesh configuration.
+const CONFIGURATION: &str = "mesh.yaml";
+
+/// A configuration by which only what is declared can be reached.
+const REFUSING: &str = "outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n";
+
 /// A control plane that serves a directory of manifests.
 #[derive(Debug)]
 pub struct Mesh {
@@ -27,9 +33,15 @@ pub struct Mesh {
 impl Mesh {
     /// Starts the control plane and waits until it is ready.
     ///
+    /// Unless the directory configures the mesh, hosts that nobody declares are refused: Envoy would ask a name server for
+    /// them, and tests talk to nobody beyond this machine.
+    ///
     /// # Panics
     /// When it doesn't become ready.
     pub async fn start(manifests: Manifests) -> Self {
+        if !manifests.path().join(CONFIGURATION).exists() {
+            manifests.write(CONFIGURATION, REFUSING);
+        }
         let operator = run(&manifests, ANY, ANY);
         let addresses = operator.addresses().await;
         let address = |name: &str| {

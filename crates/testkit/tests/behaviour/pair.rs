@@ -24,7 +24,8 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Starts the mesh with this mesh configuration and these further manifests.
+    /// Starts the mesh with this mesh configuration, or the usual one of tests if it is empty, and
+    /// these further manifests.
     pub async fn open(ports: &[Port<'_>], mesh_config: &str, manifests: &str) -> Self {
         let mut addresses = Addresses::take();
         let client = Settings::new("client", "shop", &mut addresses);
@@ -39,7 +40,9 @@ impl Pair {
             .map(|(name, _, (_, target))| (*name, *target))
             .collect();
         let files = Manifests::new();
-        files.write("mesh.yaml", mesh_config);
+        if !mesh_config.is_empty() {
+            files.write("mesh.yaml", mesh_config);
+        }
         files.write(
             "workloads.yaml",
             &[

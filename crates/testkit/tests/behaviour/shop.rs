@@ -62,7 +62,10 @@ impl Shop {
             ]
             .concat(),
         );
-        files.write("mesh.yaml", "accessLogFile: /dev/stdout\n");
+        files.write(
+            "mesh.yaml",
+            "accessLogFile: /dev/stdout\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}\n",
+        );
         files.write("policies.yaml", manifests);
         let mesh = Mesh::start(files).await;
         Self {

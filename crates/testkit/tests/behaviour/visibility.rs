@@ -133,6 +133,7 @@ async fn unknown_hosts_are_found_by_their_names_unless_that_is_forbidden() {
     let (by_address, local) = (sockets[0].to_string(), sockets[1].port());
     let by_name = format!("localhost:{local}");
     let files = Manifests::new();
+    files.write("mesh.yaml", "outboundTrafficPolicy: {mode: ALLOW_ANY}\n");
     files.write(
         "all.yaml",
         &[
