@@ -13,6 +13,8 @@ mod control;
 mod discovery;
 #[path = "behaviour/locality.rs"]
 mod locality;
+#[path = "behaviour/machines.rs"]
+mod machines;
 #[path = "behaviour/names.rs"]
 mod names;
 #[path = "behaviour/observability.rs"]
