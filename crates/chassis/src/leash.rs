@@ -35,7 +35,12 @@ pub struct Arguments {
 /// the death of that thread.
 pub fn command(holder: impl AsRef<OsStr>, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(holder);
-    command.arg(SUBCOMMAND).arg("--parent").arg(std::process::id().to_string()).arg("--").arg(program);
+    command
+        .arg(SUBCOMMAND)
+        .arg("--parent")
+        .arg(std::process::id().to_string())
+        .arg("--")
+        .arg(program);
     command
 }
 

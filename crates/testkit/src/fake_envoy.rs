@@ -108,7 +108,8 @@ impl FakeEnvoy {
         let mut client = AdsClient::connect(address, Variant::Delta).await?;
         let versions = |url: &str| {
             let held = held.get(url).into_iter().flatten();
-            held.map(|(name, version)| (name.clone(), version.clone())).collect()
+            held.map(|(name, version)| (name.clone(), version.clone()))
+                .collect()
         };
         let mut node = Some(node);
         for url in [CLUSTER, ENDPOINTS, LISTENER, ROUTE, VIRTUAL_HOST] {
@@ -141,7 +142,11 @@ impl FakeEnvoy {
                 (*url, names)
             })
             .collect();
-        Ok(Self { client, held, asked })
+        Ok(Self {
+            client,
+            held,
+            asked,
+        })
     }
 
     /// Waits for a response, acknowledges it and asks for what it refers to. `None` when the
@@ -238,14 +243,25 @@ fn references(url: &str, body: &Bytes) -> io::Result<Vec<(&'static str, String)>
         CLUSTER => {
             let cluster = Cluster::decode(body.clone()).map_err(decode)?;
             let eds = cluster.cluster_discovery_type
-                == Some(cluster::ClusterDiscoveryType::Type(cluster::DiscoveryType::Eds as i32));
+                == Some(cluster::ClusterDiscoveryType::Type(
+                    cluster::DiscoveryType::Eds as i32,
+                ));
             let service = cluster.eds_cluster_config.map(|eds| eds.service_name);
-            let service = service.filter(|name| !name.is_empty()).unwrap_or(cluster.name);
-            if eds { vec![(ENDPOINTS, service)] } else { Vec::new() }
+            let service = service
+                .filter(|name| !name.is_empty())
+                .unwrap_or(cluster.name);
+            if eds {
+                vec![(ENDPOINTS, service)]
+            } else {
+                Vec::new()
+            }
         }
         LISTENER => {
             let listener = Listener::decode(body.clone()).map_err(decode)?;
-            let chains = listener.filter_chains.iter().chain(&listener.default_filter_chain);
+            let chains = listener
+                .filter_chains
+                .iter()
+                .chain(&listener.default_filter_chain);
             let mut routes = Vec::new();
             for filter in chains.flat_map(|chain| &chain.filters) {
                 routes.extend(route_of(filter)?.map(|name| (ROUTE, name)));
@@ -255,7 +271,10 @@ fn references(url: &str, body: &Bytes) -> io::Result<Vec<(&'static str, String)>
         ROUTE => {
             let table = RouteConfiguration::decode(body.clone()).map_err(decode)?;
             let separate = table.vhds.is_some();
-            separate.then_some((VIRTUAL_HOST, table.name)).into_iter().collect()
+            separate
+                .then_some((VIRTUAL_HOST, table.name))
+                .into_iter()
+                .collect()
         }
         _ => Vec::new(),
     })

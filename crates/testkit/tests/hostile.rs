@@ -53,7 +53,11 @@ spec: {{clusterIP: 10.96.{}.{}, ports: [{{name: http, port: 80, targetPort: 8080
 {}",
                 service / 250,
                 service % 250 + 1,
-                if service == 0 { String::new() } else { slice(service, 1) }
+                if service == 0 {
+                    String::new()
+                } else {
+                    slice(service, 1)
+                }
             );
         }
         files.write("services.yaml", &text);
@@ -63,9 +67,17 @@ spec: {{clusterIP: 10.96.{}.{}, ports: [{{name: http, port: 80, targetPort: 8080
             .await
             .expect("the control plane serves");
         while honest.count("ClusterLoadAssignment") < SERVICES {
-            honest.next().await.expect("a sound stream").expect("an open stream");
+            honest
+                .next()
+                .await
+                .expect("a sound stream")
+                .expect("an open stream");
         }
-        Self { honest, turn: 1, mesh }
+        Self {
+            honest,
+            turn: 1,
+            mesh,
+        }
     }
 
     fn xds(&self) -> SocketAddr {
@@ -75,14 +87,17 @@ spec: {{clusterIP: 10.96.{}.{}, ports: [{{name: http, port: 80, targetPort: 8080
     /// An endpoint changes, and the honest client gets it.
     async fn go_on(&mut self) {
         self.turn += 1;
-        self.mesh.manifests().write("flap.yaml", &slice(0, self.turn));
+        self.mesh
+            .manifests()
+            .write("flap.yaml", &slice(0, self.turn));
         let marker = format!("10.9.0.{}", self.turn);
         let arrival = async {
             loop {
                 let received = self.honest.next().await.expect("a sound stream");
                 let received = received.expect("an open stream");
                 let arrived = received.resources.iter().any(|(_, body)| {
-                    body.windows(marker.len()).any(|window| window == marker.as_bytes())
+                    body.windows(marker.len())
+                        .any(|window| window == marker.as_bytes())
                 });
                 if arrived {
                     return;
@@ -91,7 +106,9 @@ spec: {{clusterIP: 10.96.{}.{}, ports: [{{name: http, port: 80, targetPort: 8080
         };
         tokio::time::timeout(ferromesh_testkit::wait::DEADLINE, arrival)
             .await
-            .unwrap_or_else(|_| panic!("the honest client starves\n{}", self.mesh.operator().log()));
+            .unwrap_or_else(|_| {
+                panic!("the honest client starves\n{}", self.mesh.operator().log())
+            });
     }
 }
 
@@ -122,9 +139,18 @@ async fn until_closed(client: &mut AdsClient) -> io::Result<Option<(String, Stri
 async fn garbage_ends_only_the_stream_that_it_comes_on() {
     let mut stage = Stage::set().await;
     let garbage: [(&str, Bytes); 4] = [
-        ("no protobuf", Bytes::from_static(&[0, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff])),
-        ("compressed without agreement", Bytes::from_static(&[1, 0, 0, 0, 1, 0])),
-        ("a message of 4 GiB", Bytes::from_static(&[0, 0xff, 0xff, 0xff, 0xff, 0])),
+        (
+            "no protobuf",
+            Bytes::from_static(&[0, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff]),
+        ),
+        (
+            "compressed without agreement",
+            Bytes::from_static(&[1, 0, 0, 0, 1, 0]),
+        ),
+        (
+            "a message of 4 GiB",
+            Bytes::from_static(&[0, 0xff, 0xff, 0xff, 0xff, 0]),
+        ),
         ("a message of 5 MiB", {
             let mut bytes = vec![0, 0, 0x50, 0, 0];
             bytes.resize(5 + (5 << 20), 0);
@@ -133,7 +159,9 @@ async fn garbage_ends_only_the_stream_that_it_comes_on() {
     ];
     for (what, bytes) in garbage {
         for variant in [Variant::Delta, Variant::StateOfTheWorld] {
-            let mut client = AdsClient::connect(stage.xds(), variant).await.expect("a stream");
+            let mut client = AdsClient::connect(stage.xds(), variant)
+                .await
+                .expect("a stream");
             client.send_raw(bytes.clone()).expect("an open stream");
             if let Ok(status) = until_closed(&mut client).await {
                 let (code, message) = status.unwrap_or_else(|| panic!("{what}: no status"));
@@ -144,7 +172,9 @@ async fn garbage_ends_only_the_stream_that_it_comes_on() {
         }
     }
     // A node that is none.
-    let mut client = AdsClient::connect(stage.xds(), Variant::Delta).await.expect("a stream");
+    let mut client = AdsClient::connect(stage.xds(), Variant::Delta)
+        .await
+        .expect("a stream");
     let mut request = all_clusters("x");
     request.node = Some(envoy_types::pb::envoy::config::core::v3::Node {
         id: "who?".into(),
@@ -161,8 +191,12 @@ async fn garbage_ends_only_the_stream_that_it_comes_on() {
 #[tokio::test]
 async fn types_and_names_that_do_not_exist_are_answered_and_forgotten() {
     let mut stage = Stage::set().await;
-    let mut client = AdsClient::connect(stage.xds(), Variant::Delta).await.expect("a stream");
-    client.send(&all_clusters("stranger")).expect("an open stream");
+    let mut client = AdsClient::connect(stage.xds(), Variant::Delta)
+        .await
+        .expect("a stream");
+    client
+        .send(&all_clusters("stranger"))
+        .expect("an open stream");
     client
         .send(&DeltaDiscoveryRequest {
             type_url: "type.googleapis.com/no.such.Type".into(),
@@ -170,11 +204,16 @@ async fn types_and_names_that_do_not_exist_are_answered_and_forgotten() {
             ..DeltaDiscoveryRequest::default()
         })
         .expect("an open stream");
-    client.send(&endpoints(["nobody".to_owned()])).expect("an open stream");
+    client
+        .send(&endpoints(["nobody".to_owned()]))
+        .expect("an open stream");
     let mut clusters = 0;
     loop {
-        let response: DeltaDiscoveryResponse =
-            client.receive().await.expect("a sound stream").expect("an open stream");
+        let response: DeltaDiscoveryResponse = client
+            .receive()
+            .await
+            .expect("a sound stream")
+            .expect("an open stream");
         match response.type_url.as_str() {
             CLUSTER => clusters += response.resources.len(),
             ENDPOINTS => {
@@ -184,15 +223,22 @@ async fn types_and_names_that_do_not_exist_are_answered_and_forgotten() {
             other => panic!("an answer of type {other}"),
         }
     }
-    assert!(clusters >= SERVICES, "{clusters} clusters before the unknown endpoints");
+    assert!(
+        clusters >= SERVICES,
+        "{clusters} clusters before the unknown endpoints"
+    );
     stage.go_on().await;
 }
 
 #[tokio::test]
 async fn endless_subscriptions_are_refused() {
     let mut stage = Stage::set().await;
-    let mut client = AdsClient::connect(stage.xds(), Variant::Delta).await.expect("a stream");
-    client.send(&all_clusters("greedy")).expect("an open stream");
+    let mut client = AdsClient::connect(stage.xds(), Variant::Delta)
+        .await
+        .expect("a stream");
+    client
+        .send(&all_clusters("greedy"))
+        .expect("an open stream");
     let mut refused = None;
     for turn in 0..2_000_usize {
         let names = (0..1_000).map(|name| format!("nobody-{turn}-{name}"));
@@ -224,9 +270,13 @@ async fn whoever_does_not_read_or_acknowledge_hurts_nobody() {
         let mut client = AdsClient::connect_with_window(stage.xds(), Variant::Delta, 1 << 14)
             .await
             .expect("a stream");
-        client.send(&all_clusters(&format!("mute-{number}"))).expect("an open stream");
         client
-            .send(&endpoints((0..SERVICES).map(|s| format!("outbound|80||svc-{s}.mesh.svc.cluster.local"))))
+            .send(&all_clusters(&format!("mute-{number}")))
+            .expect("an open stream");
+        client
+            .send(&endpoints((0..SERVICES).map(|s| {
+                format!("outbound|80||svc-{s}.mesh.svc.cluster.local")
+            })))
             .expect("an open stream");
         mutes.push(client);
     }
@@ -238,27 +288,42 @@ async fn whoever_does_not_read_or_acknowledge_hurts_nobody() {
     let client = &mut mutes[0];
     let mut versions_of_flap = 0;
     loop {
-        let response: DeltaDiscoveryResponse =
-            client.receive().await.expect("a sound stream").expect("an open stream");
+        let response: DeltaDiscoveryResponse = client
+            .receive()
+            .await
+            .expect("a sound stream")
+            .expect("an open stream");
         let flap = response
             .resources
             .iter()
             .find(|resource| resource.name == "outbound|80||svc-0.mesh.svc.cluster.local");
         if let Some(flap) = flap {
             versions_of_flap += 1;
-            let body = flap.resource.as_ref().map(|any| any.value.clone()).unwrap_or_default();
-            if body.windows(marker.len()).any(|window| window == marker.as_bytes()) {
+            let body = flap
+                .resource
+                .as_ref()
+                .map(|any| any.value.clone())
+                .unwrap_or_default();
+            if body
+                .windows(marker.len())
+                .any(|window| window == marker.as_bytes())
+            {
                 break;
             }
         }
-        assert!(versions_of_flap <= 2, "{versions_of_flap} versions were queued");
+        assert!(
+            versions_of_flap <= 2,
+            "{versions_of_flap} versions were queued"
+        );
     }
 }
 
 #[tokio::test]
 async fn stale_nonces_and_false_refusals_change_nothing_for_others() {
     let mut stage = Stage::set().await;
-    let mut liar = AdsClient::connect(stage.xds(), Variant::Delta).await.expect("a stream");
+    let mut liar = AdsClient::connect(stage.xds(), Variant::Delta)
+        .await
+        .expect("a stream");
     liar.send(&all_clusters("liar")).expect("an open stream");
     for turn in 0..20 {
         let response: Option<DeltaDiscoveryResponse> =
@@ -267,7 +332,12 @@ async fn stale_nonces_and_false_refusals_change_nothing_for_others() {
                 .ok()
                 .map(|response| response.expect("a sound stream").expect("an open stream"));
         let Some(response) = response else { break };
-        for nonce in [response.nonce, "0".into(), "999999".into(), "no number".into()] {
+        for nonce in [
+            response.nonce,
+            "0".into(),
+            "999999".into(),
+            "no number".into(),
+        ] {
             liar.send(&DeltaDiscoveryRequest {
                 type_url: response.type_url.clone(),
                 response_nonce: nonce,
@@ -287,7 +357,11 @@ async fn stale_nonces_and_false_refusals_change_nothing_for_others() {
         .await
         .expect("a stream");
     while other.count("ClusterLoadAssignment") < SERVICES {
-        other.next().await.expect("a sound stream").expect("an open stream");
+        other
+            .next()
+            .await
+            .expect("a sound stream")
+            .expect("an open stream");
     }
 }
 

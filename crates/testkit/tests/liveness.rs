@@ -51,8 +51,14 @@ const NOT_SHOWN: [(&str, &str); 3] = [
         "ServiceEntry location",
         "tells whom mutual TLS is spoken with; all is plaintext before there is any",
     ),
-    ("Sidecar egress[].port.name", "Istio demands it and does nothing with it"),
-    ("Sidecar ingress[].port.name", "Istio demands it and does nothing with it"),
+    (
+        "Sidecar egress[].port.name",
+        "Istio demands it and does nothing with it",
+    ),
+    (
+        "Sidecar ingress[].port.name",
+        "Istio demands it and does nothing with it",
+    ),
 ];
 
 fn documents(text: &str) -> Vec<Value> {
@@ -134,7 +140,9 @@ fn remarks(example: &Value) -> Vec<String> {
     let object = Object::new(example.clone()).unwrap_or_else(|fault| panic!("{fault}"));
     let unit = ferromesh_dialects::lower(&object);
     let remarks = unit.diagnostics.iter();
-    remarks.map(|remark| format!("{}: {}", remark.path, remark.message)).collect()
+    remarks
+        .map(|remark| format!("{}: {}", remark.path, remark.message))
+        .collect()
 }
 
 /// The places where a leaf path (`http[].match[].headers{}.exact`) stands in a value.
@@ -202,7 +210,11 @@ fn every_supported_leaf_makes_a_difference() {
         for (number, example) in documents(text).into_iter().enumerate() {
             let kind = example["kind"].as_str().unwrap_or_default().to_owned();
             let (whole, refused) = served(&example);
-            assert!(!refused, "example {file}/{number} is refused: {:#?}", remarks(&example));
+            assert!(
+                !refused,
+                "example {file}/{number} is refused: {:#?}",
+                remarks(&example)
+            );
             let mine: Vec<_> = dead.keys().filter(|(of, _)| *of == kind).cloned().collect();
             for leaf in mine {
                 for place in places(&example["spec"], &leaf.1) {

@@ -54,7 +54,12 @@ fn release(root: &Path) -> Result<()> {
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(root)
         .args(["build", "--locked", "--release", "--bins"])
-        .args(["--package", "ferromesh-operator", "--package", "ferromesh-testkit"])
+        .args([
+            "--package",
+            "ferromesh-operator",
+            "--package",
+            "ferromesh-testkit",
+        ])
         .status()?;
     if !status.success() {
         return Err("the release profile does not build".into());
@@ -65,12 +70,18 @@ fn release(root: &Path) -> Result<()> {
 fn events(event: &str, services: usize, rounds: u64) -> Vec<String> {
     let words = ["events", "--event", event, "--services"];
     let mut words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-    words.extend([services.to_string(), "--rounds".to_owned(), rounds.to_string()]);
+    words.extend([
+        services.to_string(),
+        "--rounds".to_owned(),
+        rounds.to_string(),
+    ]);
     words
 }
 
 fn time(bench: &Path, event: &str, services: usize, rounds: u64) -> Result<(String, String)> {
-    let output = Command::new(bench).args(events(event, services, rounds)).output()?;
+    let output = Command::new(bench)
+        .args(events(event, services, rounds))
+        .output()?;
     let text = String::from_utf8(output.stdout)?;
     let words: Vec<_> = text.split_whitespace().collect();
     match (output.status.success(), &words[..]) {

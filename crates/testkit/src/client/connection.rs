@@ -57,11 +57,7 @@ impl Connection {
         Self::begin(super::connect_from(from, to).await?, to, protocol).await
     }
 
-    async fn begin(
-        stream: TcpStream,
-        to: SocketAddr,
-        protocol: Protocol,
-    ) -> Result<Self, String> {
+    async fn begin(stream: TcpStream, to: SocketAddr, protocol: Protocol) -> Result<Self, String> {
         stream
             .set_nodelay(true)
             .map_err(|error| error.to_string())?;

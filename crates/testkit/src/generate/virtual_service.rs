@@ -119,12 +119,7 @@ fn forward(dice: &mut Dice, rule: &mut Value) {
         backends.push(backend);
     }
     rule["route"] = Value::Array(backends);
-    dice.maybe(
-        rule,
-        "timeout",
-        30,
-        &[json!("5s"), json!("1m")],
-    );
+    dice.maybe(rule, "timeout", 30, &[json!("5s"), json!("1m")]);
     dice.maybe(
         rule,
         "retries",

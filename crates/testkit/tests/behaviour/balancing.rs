@@ -1,13 +1,13 @@
 //! Which instance gets a request or a connection. The instances have no proxies: the client's
 //! side decides.
 
-use std::collections::{BTreeMap, BTreeSet};
 use ferromesh_testkit::addresses::Addresses;
 use ferromesh_testkit::client::{Answer, Connection, Protocol, Request, Tcp, WebSocket, many};
 use ferromesh_testkit::echo::Kind;
 use ferromesh_testkit::manifests::Manifests;
 use ferromesh_testkit::mesh::manifest::{endpoint_slice, pod, service};
 use ferromesh_testkit::mesh::{Mesh, Settings, Workload};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::{App, rule, send, service_of, until};
 

@@ -115,13 +115,14 @@ spec:
         "{elapsed} s for a timeout of 1 s"
     );
 
-    let tries = |shop: &Shop, key: &str| {
-        shop.v1.echo().requests_of(key) + shop.v2.echo().requests_of(key)
-    };
+    let tries =
+        |shop: &Shop, key: &str| shop.v1.echo().requests_of(key) + shop.v2.echo().requests_of(key);
     // Nobody knows what a backend has done before it said 503 or 500: by default neither is tried
     // again.
     for status in ["503", "500"] {
-        let request = get("/").header("x-echo-fail", status).header("x-echo-key", status);
+        let request = get("/")
+            .header("x-echo-fail", status)
+            .header("x-echo-key", status);
         assert_eq!(shop.send(request).await.status.as_str(), status);
         assert_eq!(tries(&shop, status), 1);
     }
@@ -130,7 +131,11 @@ spec:
     let outbound = shop.client.outbound(80);
     eventually("what was open to the dead one is noticed", async || {
         let tally = many(outbound, Protocol::Http1, 4, 20, |_| get("/")).await;
-        if tally.status(200) == 20 { Ok(()) } else { Err(format!("{tally:?}")) }
+        if tally.status(200) == 20 {
+            Ok(())
+        } else {
+            Err(format!("{tally:?}"))
+        }
     })
     .await;
     let tally = many(outbound, Protocol::Http1, 4, 100, |_| get("/")).await;

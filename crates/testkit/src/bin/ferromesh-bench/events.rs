@@ -84,7 +84,8 @@ impl Plant {
     fn serve(&mut self, now: Instant) -> Vec<bytes::Bytes> {
         let published = self.publisher.apply(self.compiler.compile());
         for (_, audiences) in published.assigned {
-            self.session.assign(audiences, &published.publication.snapshot);
+            self.session
+                .assign(audiences, &published.publication.snapshot);
         }
         self.session.publish(&published.publication);
         self.frames(now)
@@ -127,7 +128,9 @@ impl Plant {
                     _ => None,
                 };
                 if let Some(next) = next {
-                    let new = names.into_iter().filter(|name| asked.insert((next, name.clone())));
+                    let new = names
+                        .into_iter()
+                        .filter(|name| asked.insert((next, name.clone())));
                     let subscribe: Vec<_> = new.collect();
                     self.subscribe(next, subscribe, now)?;
                 }
@@ -192,7 +195,11 @@ fn objects(event: Event, services: usize, turn: usize) -> io::Result<Vec<Vec<u8>
         Event::Weight => json(&weight_text(turn)),
         Event::Service => {
             let number = services + 1 + turn;
-            json(&format!("{}{}", service_text(number), slice_text(number, 0)))
+            json(&format!(
+                "{}{}",
+                service_text(number),
+                slice_text(number, 0)
+            ))
         }
         Event::Clean => world(services),
     }
@@ -225,8 +232,14 @@ pub fn run(services: usize, event: Event, rounds: usize) -> io::Result<()> {
         }
     }
     times.sort();
-    let median = times.get(times.len() / 2).copied().unwrap_or(Duration::ZERO);
-    println!("{event:?} {services} {:.1} {bytes}", median.as_secs_f64() * 1e6);
+    let median = times
+        .get(times.len() / 2)
+        .copied()
+        .unwrap_or(Duration::ZERO);
+    println!(
+        "{event:?} {services} {:.1} {bytes}",
+        median.as_secs_f64() * 1e6
+    );
     Ok(())
 }
 

@@ -33,7 +33,11 @@ impl Fleet {
     pub async fn connect(server: SocketAddr, namespace: &str, size: usize) -> io::Result<Self> {
         let mut clients = Vec::with_capacity(size);
         for number in 0..size {
-            let node = node(namespace, &format!("proxy-{number}"), &address(namespace, number));
+            let node = node(
+                namespace,
+                &format!("proxy-{number}"),
+                &address(namespace, number),
+            );
             clients.push(FakeEnvoy::connect(server, node).await?);
         }
         Ok(Self::run(clients))
@@ -64,7 +68,12 @@ impl Fleet {
                 }
             });
         }
-        Self { arrivals, stop, tasks, size }
+        Self {
+            arrivals,
+            stop,
+            tasks,
+            size,
+        }
     }
 
     /// Waits until every client has received this resource (again), and returns when each of
@@ -126,7 +135,11 @@ impl Fleet {
     ) -> io::Result<Self> {
         let mut again = Vec::with_capacity(clients.len());
         for (number, client) in clients.into_iter().enumerate() {
-            let node = node(namespace, &format!("proxy-{number}"), &address(namespace, number));
+            let node = node(
+                namespace,
+                &format!("proxy-{number}"),
+                &address(namespace, number),
+            );
             again.push(FakeEnvoy::resume(server, node, client.into_held()).await?);
         }
         Ok(Self::run(again))

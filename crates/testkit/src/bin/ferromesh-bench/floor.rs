@@ -46,7 +46,8 @@ fn frame(resource_name: &str) -> io::Result<Bytes> {
             name: resource_name.into(),
             version: "0123456789abcdefghijkl".into(),
             resource: Some(Any {
-                type_url: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment".into(),
+                type_url: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+                    .into(),
                 value: vec![0; 400],
             }),
             ..Resource::default()
@@ -69,7 +70,9 @@ async fn serve(tcp: TcpStream, mut pushes: broadcast::Receiver<Bytes>) -> io::Re
             .header("content-type", "application/grpc")
             .body(())
             .map_err(io::Error::other)?;
-        let mut send = respond.send_response(response, false).map_err(io::Error::other)?;
+        let mut send = respond
+            .send_response(response, false)
+            .map_err(io::Error::other)?;
         let mut body = request.into_body();
         let mut pushes = pushes.resubscribe();
         tokio::spawn(async move {

@@ -5,13 +5,13 @@
 //! server that `fleet` compares with.
 
 mod events;
-mod floor;
 mod fleet;
+mod floor;
 mod server;
 mod world;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,11 @@ enum Part {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().part {
-        Part::Events { services, event, rounds } => events::run(services, event, rounds),
+        Part::Events {
+            services,
+            event,
+            rounds,
+        } => events::run(services, event, rounds),
         part => tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -82,7 +86,12 @@ fn main() -> ExitCode {
 
 async fn run(part: Part) -> io::Result<()> {
     match part {
-        Part::Fleet { operator, services, proxies, rounds } => {
+        Part::Fleet {
+            operator,
+            services,
+            proxies,
+            rounds,
+        } => {
             println!("| proxies | measure | control plane | floor |");
             println!("|---|---|---|---|");
             for size in proxies {
@@ -137,18 +146,30 @@ impl Push {
     }
 }
 
-async fn compare(operator: &PathBuf, services: usize, size: usize, rounds: usize) -> io::Result<()> {
+async fn compare(operator: &Path, services: usize, size: usize, rounds: usize) -> io::Result<()> {
     let directory = tempfile::tempdir()?;
     let world = World::write(directory.path(), services, size)?;
     let server = Server::operator(operator, directory.path())?;
+    // Whoever comes first makes the control plane compile what all share.
+    let mut witness = Fleet::connect(server.address, "mesh", 1).await?;
+    witness.settle().await;
     let before = server.resident()?;
-    let start = Instant::now();
+    let (cpu, start) = (server.cpu()?, Instant::now());
     let mut fleet = Fleet::connect(server.address, "mesh", size).await?;
     fleet.settle().await;
-    row(size, "cold connect, all have everything", &format!("{:.2} s", start.elapsed().as_secs_f64() - 0.5), "");
+    let elapsed = start.elapsed().as_secs_f64() - 0.5;
+    let cpu = (server.cpu()? - cpu).as_secs_f64() * 1e6 / size as f64;
+    let cold = format!("{elapsed:.2} s for all, {cpu:.0} µs CPU each");
+    row(size, "cold connect, all have everything", &cold, "");
+    drop(witness);
     let resident = server.resident()?;
     let per_proxy = resident.saturating_sub(before) / size as u64 / 1024;
-    row(size, "resident memory", &format!("{} MiB, {per_proxy} KiB per proxy", resident >> 20), "");
+    row(
+        size,
+        "resident memory",
+        &format!("{} MiB, {per_proxy} KiB per proxy", resident >> 20),
+        "",
+    );
 
     let mut floor_server = Server::floor(&world.flapping_cluster())?;
     let mut floor_fleet = Fleet::connect(floor_server.address, "mesh", size).await?;
@@ -164,11 +185,21 @@ async fn compare(operator: &PathBuf, services: usize, size: usize, rounds: usize
         let times = floor_fleet.wait(&world.flapping_cluster(), start).await?;
         floor.add(times, floor_server.cpu()? - cpu);
     }
-    row(size, "endpoint flap to ACK, p50 / p99", &ours.show(), &floor.show());
+    row(
+        size,
+        "endpoint flap to ACK, p50 / p99",
+        &ours.show(),
+        &floor.show(),
+    );
     drop((floor_fleet, floor_server));
 
     let (fleet, bytes) = weight_edits(&server, &world, fleet, size, rounds).await?;
-    row(size, "bytes of a weight edit, per proxy", &bytes.to_string(), "");
+    row(
+        size,
+        "bytes of a weight edit, per proxy",
+        &bytes.to_string(),
+        "",
+    );
     let fleet = new_services(&server, &world, fleet, size, rounds).await?;
     reconnect(&server, &world, fleet, size).await?;
     strangers(&server, &world, size, rounds).await
@@ -220,7 +251,12 @@ async fn new_services(
     Ok(fleet)
 }
 
-async fn reconnect(server: &Server, world: &World, mut fleet: Fleet, size: usize) -> io::Result<()> {
+async fn reconnect(
+    server: &Server,
+    world: &World,
+    mut fleet: Fleet,
+    size: usize,
+) -> io::Result<()> {
     fleet.settle().await;
     let clients = fleet.stop().await?;
     let (cpu, start) = (server.cpu()?, Instant::now());
@@ -276,7 +312,12 @@ async fn strangers(server: &Server, world: &World, size: usize, rounds: usize) -
     Ok(())
 }
 
-async fn flaps(server: &Server, world: &World, fleet: &mut Fleet, rounds: usize) -> io::Result<Duration> {
+async fn flaps(
+    server: &Server,
+    world: &World,
+    fleet: &mut Fleet,
+    rounds: usize,
+) -> io::Result<Duration> {
     let cpu = server.cpu()?;
     for turn in 1..=rounds {
         let start = Instant::now();

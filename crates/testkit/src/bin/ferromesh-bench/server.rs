@@ -46,7 +46,10 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no stdout"))?;
+        let stdout = child
+            .stdout
+            .take()
+            .ok_or_else(|| io::Error::other("no stdout"))?;
         let mut lines = BufReader::new(stdout).lines();
         let address = loop {
             let Some(line) = lines.next() else {
@@ -63,7 +66,11 @@ impl Server {
         // Whatever else it says must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let stdin = child.stdin.take();
-        Ok(Self { child, stdin, address })
+        Ok(Self {
+            child,
+            stdin,
+            address,
+        })
     }
 
     /// Makes the floor push.

@@ -49,7 +49,11 @@ impl World {
 
     /// Gives the service that flaps another last endpoint.
     pub fn flap(&self, turn: usize) -> io::Result<()> {
-        let text = format!("{}{}", service_text(self.services), slice_text(self.services, turn));
+        let text = format!(
+            "{}{}",
+            service_text(self.services),
+            slice_text(self.services, turn)
+        );
         self.replace("flap.yaml", &text)
     }
 
@@ -142,10 +146,14 @@ spec: {{clusterIP: 10.{a}.{b}.{c}, selector: {{app: svc-{service}}}, ports: [{{n
 pub fn slice_text(service: usize, turn: usize) -> String {
     let mut endpoints = String::new();
     for number in 0..ENDPOINTS {
-        let last = if number + 1 == ENDPOINTS { 100 + turn % 100 } else { number };
-        let _ = write!(
+        let last = if number + 1 == ENDPOINTS {
+            100 + turn % 100
+        } else {
+            number
+        };
+        let _ = writeln!(
             endpoints,
-            "- {{addresses: [172.{a}.{b}.{last}], conditions: {{ready: true}}}}\n",
+            "- {{addresses: [172.{a}.{b}.{last}], conditions: {{ready: true}}}}",
             a = 16 + service / 256 % 16,
             b = service % 256,
         );
