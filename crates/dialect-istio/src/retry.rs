@@ -9,7 +9,7 @@ use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::retry::{CONDITIONS, PreviousHosts, RetryOn, RetryPolicy};
 
-use crate::duration;
+use crate::{duration, effect};
 
 const CODE: &str = "invalid-retry";
 const STATUS_CODES: &str = "retriable-status-codes";
@@ -86,6 +86,14 @@ fn lower_attempts(retry: &api::istio::HttpRetry, at: &Path<'_>, remarks: &mut Re
                 "0 attempts turn retries off, but a policy is configured",
             )
             .advise("set attempts, or leave out the rest");
+    } else if attempts == 0
+        && (retry.backoff.is_some() || retry.retry_ignore_previous_hosts.is_some())
+    {
+        effect::none(
+            &at,
+            "0 attempts turn retries off, whatever else is written",
+            remarks,
+        );
     }
     attempts
 }

@@ -77,23 +77,20 @@ fn lower_share(
         remarks
             .warning(at, "deprecated-field", "mirrorPercent is deprecated")
             .advise("write mirrorPercentage.value");
-        percent::lower_whole(percent, at, remarks)
+        (percent::lower_whole(percent, at, remarks), at)
     });
     let percentage_at = at.field("mirrorPercentage");
     let percentage = rule
         .mirror_percentage
         .as_ref()
         .map(|share| percent::lower(share, &percentage_at, remarks));
-    if rule.mirror.is_none() && (percentage.is_some() || deprecated.is_some()) {
-        remarks.warning(
-            if percentage.is_some() {
-                &percentage_at
-            } else {
-                &camel_at
-            },
-            "no-effect",
-            "without mirror, its share has no effect",
-        );
+    let written_at = percentage
+        .map(|_| &percentage_at)
+        .or(deprecated.map(|(_, at)| at));
+    if let (None, Some(at)) = (&rule.mirror, written_at) {
+        remarks.warning(at, "no-effect", "without mirror, its share has no effect");
     }
-    percentage.or(deprecated).unwrap_or(PartsPerMillion::ALL)
+    percentage
+        .or(deprecated.map(|(share, _)| share))
+        .unwrap_or(PartsPerMillion::ALL)
 }

@@ -20,7 +20,10 @@ pub(super) fn check(rules: &[Option<Rule>], at: &Path<'_>, remarks: &mut Remarks
     let mut seen = HashMap::new();
     let mut catch_all = None;
     for (index, rule) in rules.iter().enumerate() {
-        let Some(rule) = rule else { continue };
+        // A rule that is left out (delegation) takes no request from those behind it.
+        let Some(rule) = rule.as_ref().filter(|rule| rule.has_effect()) else {
+            continue;
+        };
         let at = at.item(index);
         if let Some(earlier) = catch_all {
             let message = format!("http[{earlier}] matches every request before this rule");

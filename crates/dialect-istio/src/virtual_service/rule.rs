@@ -28,6 +28,11 @@ pub(super) struct Rule {
 }
 
 impl Rule {
+    /// Whether it does anything: a delegated rule does not yet.
+    pub(super) fn has_effect(&self) -> bool {
+        self.action.is_some()
+    }
+
     /// The rule as sidecars see it, at the path `at`; `None` if they don't.
     pub(super) fn for_mesh(self, at: &Path<'_>, remarks: &Remarks) -> Option<HttpRule> {
         let matches: Vec<HttpMatch> = if self.is_unconditional {

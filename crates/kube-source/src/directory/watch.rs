@@ -86,6 +86,7 @@ impl Watch {
             watches: Watches {
                 watcher,
                 watched: BTreeMap::new(),
+                refused: BTreeSet::new(),
                 is_complete: false,
             },
             stamps: BTreeMap::new(),
@@ -229,6 +230,12 @@ impl Reader {
                 self.stamps.insert(path.to_owned(), Stamp::of(&metadata));
                 read_file(path, reader_of(&self.root, path, &self.default_namespace)).1
             }
+            // It is there, but nobody can say what it is: what it said stays in force.
+            Err(error) if !is_absence(&error) => Some(Contents::unavailable(
+                &Arc::from(path),
+                "unreadable-file",
+                error.to_string(),
+            )),
             _ => {
                 self.stamps.remove(path);
                 None
@@ -297,6 +304,13 @@ impl Reader {
     }
 }
 
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
 fn is_being_written(path: &Path, writing: &BTreeSet<PathBuf>) -> bool {
     !writing.is_empty()
         && (writing.contains(path)
@@ -308,6 +322,8 @@ struct Watches {
     watcher: RecommendedWatcher,
     /// Real directories, and what they were when the watch began.
     watched: BTreeMap<PathBuf, (u64, u64)>,
+    /// Directories that can't be watched, and of which that has been said.
+    refused: BTreeSet<PathBuf>,
     /// Whether all directories are watched.
     is_complete: bool,
 }
@@ -349,12 +365,15 @@ impl Watches {
             }
             match self.watcher.watch(&path, RecursiveMode::NonRecursive) {
                 Ok(()) => {
+                    self.refused.remove(&path);
                     self.watched.insert(path, id);
                     is_new = true;
                 }
                 Err(_) if beside.contains(&path) => {}
                 Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "directory is looked at every second: it can't be watched");
+                    if self.refused.insert(path.clone()) {
+                        tracing::warn!(path = %path.display(), %error, "directory is looked at every second: it can't be watched");
+                    }
                     self.is_complete = false;
                 }
             }

@@ -118,6 +118,9 @@ impl Watch {
             {
                 next.merged_from = merged_from;
                 next.ids.extend(ids);
+                // A client that never answers must not cost more with every change.
+                next.ids.sort_unstable();
+                next.ids.dedup();
                 next.older.extend(older);
             }
         }
