@@ -18,7 +18,7 @@ bench: ## what the control plane costs, next to a floor (needs valgrind; some mi
 fmt: ## format the sources
 	$(CARGO) fmt --all
 
-test: ## everything that must hold: format, lints, behaviour with a real Envoy, order of the house
+test: ## everything that must hold and needs no root: format, lints, behaviour with a real Envoy, order of the house
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) build --locked --workspace --bins
