@@ -223,6 +223,9 @@ pub(super) fn dns(
         let distance = priorities::distance(preference, &key.viewer, &attributes);
         found.push((distance, instance));
     }
+    // A name counts once, where it is nearest.
+    found.sort_by(|one, other| nearest(one).cmp(&nearest(other)));
+    found.dedup_by(|(_, b), (_, a)| (&a.address, a.port) == (&b.address, b.port));
     let ranks = priorities::close_gaps(found.iter().map(|(distance, _)| *distance));
     let mut instances: Vec<DnsInstance> = found
         .into_iter()
@@ -235,7 +238,6 @@ pub(super) fn dns(
         distribute_dns(&mut instances, shares);
     }
     instances.sort_by(|a, b| order(a).cmp(&order(b)));
-    instances.dedup_by(|b, a| a.address == b.address && a.port == b.port);
     instances
 }
 
@@ -253,6 +255,17 @@ fn distribute_dns(instances: &mut Vec<DnsInstance>, shares: &[(Arc<str>, u32)]) 
             _ => false,
         }
     });
+}
+
+fn nearest((distance, instance): &(u32, DnsInstance)) -> (&Arc<str>, u16, u32, &Locality, u32) {
+    let DnsInstance {
+        address,
+        port,
+        locality,
+        weight,
+        priority: _,
+    } = instance;
+    (address, *port, *distance, locality, *weight)
 }
 
 fn order(instance: &DnsInstance) -> (u32, &Locality, Option<IpAddr>, &Arc<str>, u16) {

@@ -2,6 +2,7 @@
 
 mod cost;
 mod diagnostics;
+mod dns;
 mod endpoints;
 mod listeners;
 mod policies;

@@ -72,6 +72,23 @@ pub fn clusters(views: &Views) -> Vec<String> {
     })
 }
 
+/// `name r1/z1/ p0 w2`, those of all clusters.
+pub fn dns_instances(views: &Views) -> Vec<String> {
+    let lines = shown(views, |view| match view {
+        View::Cluster(cluster) => match &cluster.discovery {
+            Discovery::Dns { targets, .. } => Some(
+                targets
+                    .iter()
+                    .map(|t| format!("{} {} p{} w{}", t.address, t.locality, t.priority, t.weight))
+                    .collect::<Vec<_>>(),
+            ),
+            _ => None,
+        },
+        _ => None,
+    });
+    lines.concat()
+}
+
 /// `outbound|80||host p0 r1/z1/ w2: 10.0.0.1:8080; …`.
 pub fn endpoints(views: &Views) -> Vec<String> {
     shown(views, |view| match view {
