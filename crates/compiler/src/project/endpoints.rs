@@ -241,19 +241,34 @@ pub(super) fn dns(
     instances
 }
 
-/// Names without a share are left out; the others get it.
+/// The weight of a share of one, so that dividing it among names loses little. Envoy sums weights
+/// in 32 bits, and the shares are at most 100 in sum.
+const SHARE: u32 = 1_000_000;
+
+/// Gives names their shares; a share of several names is divided by their weights, and names
+/// without a share get nothing.
 fn distribute_dns(instances: &mut Vec<DnsInstance>, shares: &[(Arc<str>, u32)]) {
-    instances.retain_mut(|instance| {
-        let share = shares
+    let share_of = |instance: &DnsInstance| {
+        shares
             .iter()
-            .find(|(pattern, _)| priorities::is_in(&instance.locality, pattern));
-        match share {
-            Some((_, share)) if *share > 0 => {
-                instance.weight = instance.weight.saturating_mul(*share);
-                true
-            }
-            _ => false,
+            .position(|(pattern, _)| priorities::is_in(&instance.locality, pattern))
+    };
+    let mut sums: Vec<u128> = vec![0; shares.len()];
+    for instance in &*instances {
+        if let Some(sum) = share_of(instance).and_then(|at| sums.get_mut(at)) {
+            *sum += u128::from(instance.weight);
         }
+    }
+    instances.retain_mut(|instance| {
+        let at = share_of(instance);
+        let share = at.and_then(|at| Some((shares.get(at)?.1, sums.get(at)?)));
+        let Some((share, sum)) = share.filter(|(share, _)| *share > 0) else {
+            return false;
+        };
+        let whole = u128::from(share) * u128::from(SHARE);
+        let part = (u128::from(instance.weight) * whole).div_ceil((*sum).max(1));
+        instance.weight = u32::try_from(part).unwrap_or(u32::MAX);
+        true
     });
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ferromesh_mesh::decl::service::{DnsTarget, Resolution};
 use ferromesh_mesh::name::Locality;
-use ferromesh_mesh::policy::locality::LocalityPolicy;
+use ferromesh_mesh::policy::locality::{Distribution, LocalityPolicy};
 
 use super::show::{check, compile, dns_instances};
 use crate::tests::build::*;
@@ -48,5 +48,49 @@ fn a_name_in_two_localities_counts_once() {
     check(
         resolved(&names, nearest),
         &["x.net r1/z1/ p0 w1", "y.net r1/z2/ p1 w1"],
+    );
+}
+
+#[test]
+fn names_divide_the_share_of_their_place() {
+    let shares = |to: &[(&str, u32)]| {
+        LocalityPolicy::Distribute(vec![Distribution {
+            from: Arc::from("r1/*"),
+            to: to
+                .iter()
+                .map(|(place, share)| (Arc::from(*place), *share))
+                .collect(),
+        }])
+    };
+    // `w4` counts once, and the heavier one gets more.
+    let names = [
+        ("e.net", "east/z1", 7),
+        ("w1.net", "west/z1", 2),
+        ("w2.net", "west/z2", 1),
+        ("w3.net", "west/z1", 1),
+        ("w4.net", "west/z1", 1),
+        ("w4.net", "west/z2", 1),
+        ("n.net", "north/z1", 1),
+    ];
+    check(
+        resolved(&names, shares(&[("east/*", 80), ("west/*", 20)])),
+        &[
+            "e.net east/z1/ p0 w80000000",
+            "w1.net west/z1/ p0 w8000000",
+            "w2.net west/z2/ p0 w4000000",
+            "w3.net west/z1/ p0 w4000000",
+            "w4.net west/z1/ p0 w4000000",
+        ],
+    );
+    // The first pattern counts, and a share of nothing is none.
+    check(
+        resolved(
+            &names[..3],
+            shares(&[("east/*", 0), ("west/z1", 1), ("west/*", 99)]),
+        ),
+        &[
+            "w1.net west/z1/ p0 w1000000",
+            "w2.net west/z2/ p0 w99000000",
+        ],
     );
 }
