@@ -85,3 +85,11 @@ fn meant(host: &Hostname, reader: &Namespace, reading: &Reading<'_>) -> Option<H
         .cloned()
         .or_else(|| closest(host.as_str(), known.iter().map(Hostname::as_str)).map(Hostname::new))
 }
+
+/// A way out for the author of a host that nobody has.
+fn way_to_host(host: &Hostname, reader: &Namespace, reading: &Reading<'_>) -> String {
+    match meant(host, reader, reading) {
+        Some(meant) => format!("did you mean {meant:?}?"),
+        None => "declare a Service or ServiceEntry for it, or correct the name".to_owned(),
+    }
+}

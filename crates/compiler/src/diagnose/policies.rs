@@ -6,7 +6,7 @@ use ferromesh_mesh::decl::service::Service;
 use ferromesh_mesh::decl::traffic_policy::{PolicySet, TrafficPolicies};
 use ferromesh_mesh::diagnostic::Diagnostic;
 
-use super::warn;
+use super::{warn, way_to_host};
 use crate::identity::DeclId;
 use crate::index::reading::Reading;
 
@@ -21,11 +21,11 @@ pub(super) fn check(
     let services: Vec<_> = reading.services(host).collect();
     if services.is_empty() && !(host.is_wildcard() && reading.is_covering(host)) {
         let message = format!("no service is called {host}: this has no effect");
-        list.push(warn(
-            &policies.origin.field("host"),
-            "unknown-host",
-            message,
-        ));
+        let field = policies.origin.field("host");
+        list.push(
+            warn(&field, "unknown-host", message)
+                .hint(way_to_host(host, &policies.namespace, reading)),
+        );
     }
     for port in policies.policy.ports.keys() {
         let is_known = |(_, service): &(_, &Arc<Service>)| {
@@ -58,7 +58,7 @@ fn check_older(
         && let Some((seniority, _)) = older.iter().find(is_said)
     {
         let message = format!(
-            "{} is older and has a policy for {}: this one never counts",
+            "{} comes first (by age, then by name) and has a policy for {}: this one never counts",
             seniority.id.object, policies.host
         );
         list.push(
@@ -77,10 +77,13 @@ fn check_older(
         });
         if let Some((seniority, _)) = first {
             let message = format!(
-                "{} is older and has a subset {}: this one never counts",
+                "{} comes first (by age, then by name) and has a subset {}: this one never counts",
                 seniority.id.object, subset.name
             );
-            list.push(warn(&subset.origin, "conflicting-subsets", message));
+            list.push(
+                warn(&subset.origin, "conflicting-subsets", message)
+                    .hint("rename or remove one of them"),
+            );
         }
     }
 }

@@ -43,7 +43,10 @@ pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
             message: format!(
                 "proxy {name}: there is no such Pod or WorkloadEntry, so that nothing is served inbound"
             ),
-            hint: None,
+            hint: Some(
+                "declare a Pod or WorkloadEntry of this name, or correct --workload and --namespace"
+                    .to_owned(),
+            ),
         });
     }
     let (

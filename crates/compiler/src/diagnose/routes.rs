@@ -7,7 +7,7 @@ use ferromesh_mesh::diagnostic::Diagnostic;
 use ferromesh_mesh::name::Hostname;
 use ferromesh_mesh::policy::protocol::Protocol;
 
-use super::{meant, sees, warn};
+use super::{sees, warn, way_to_host};
 use crate::identity::Seniority;
 use crate::index::reading::Reading;
 
@@ -55,7 +55,7 @@ fn check_host(
         });
     if let Some((older, _)) = older {
         let message = format!(
-            "{} is older and has rules for {host}: these never count",
+            "{} comes first (by age, then by name) and has rules for {host}: these never count",
             older.id.object
         );
         list.push(
@@ -70,11 +70,8 @@ fn check_host(
     };
     if !is_known {
         let message = format!("no service is called {host}: only requests to port 80 are routed");
-        let mut diagnostic = warn(&field, "unknown-host", message);
-        if let Some(meant) = meant(host, &routes.namespace, reading) {
-            diagnostic.advise(format!("did you mean {meant:?}?"));
-        }
-        list.push(diagnostic);
+        let hint = way_to_host(host, &routes.namespace, reading);
+        list.push(warn(&field, "unknown-host", message).hint(hint));
     }
 }
 
@@ -112,11 +109,8 @@ fn check_destination(
     } = destination;
     let Some(service) = visible(host, routes, mesh, reading) else {
         let message = format!("no service is called {host}: requests get 503");
-        let mut diagnostic = warn(&origin.field("host"), "unknown-host", message);
-        if let Some(meant) = meant(host, &routes.namespace, reading) {
-            diagnostic.advise(format!("did you mean {meant:?}?"));
-        }
-        list.push(diagnostic);
+        let hint = way_to_host(host, &routes.namespace, reading);
+        list.push(warn(&origin.field("host"), "unknown-host", message).hint(hint));
         return;
     };
     if let Some(number) = port {

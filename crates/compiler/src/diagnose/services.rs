@@ -33,7 +33,9 @@ pub(super) fn check(
             "{} takes precedence as {}: this one never counts in namespace {}",
             rank.seniority.id.object, service.host, service.namespace
         );
-        list.push(warn(&service.origin, "conflicting-hosts", message));
+        list.push(
+            warn(&service.origin, "conflicting-hosts", message).hint("rename or remove one of them"),
+        );
     }
 }
 
@@ -53,7 +55,7 @@ pub(super) fn check_sidecar(
         .find(|(_, other)| other.selector.is_empty());
     if let Some((seniority, _)) = first {
         let message = format!(
-            "{} is older and has no workloadSelector either: this one never counts",
+            "{} comes first (by age, then by name) and has no workloadSelector either: this one never counts",
             seniority.id.object
         );
         list.push(

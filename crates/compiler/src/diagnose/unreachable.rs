@@ -23,7 +23,8 @@ pub(super) fn check(routes: &HttpRoutes, list: &mut Vec<Diagnostic>) {
         let all = shadows.iter().all(|(_, by)| by.is_some());
         if let Some((_, Some(by))) = shadows.first().filter(|_| all) {
             let message = format!("never reached: {} takes these requests", by.origin.path);
-            list.push(warn(&rule.origin, "unreachable-rule", message).hint("put it first"));
+            list.push(warn(&rule.origin, "unreachable-rule", message)
+                .hint(format!("put this rule before {}", rule_of(&by.origin.path))));
         } else {
             for (matches, by) in shadows {
                 if let Some(by) = by {
@@ -36,6 +37,11 @@ pub(super) fn check(routes: &HttpRoutes, list: &mut Vec<Diagnostic>) {
             earlier.extend(&rule.matches);
         }
     }
+}
+
+/// The path of the rule that a match at `path` belongs to.
+fn rule_of(path: &str) -> &str {
+    path.split_once(".match").map_or(path, |(rule, _)| rule)
 }
 
 /// Whether every request that `later` matches is matched by `first`, as far as that is easily

@@ -50,15 +50,25 @@ pub(super) fn project(key: &Backend, reading: &mut Reading<'_>) -> ClusterEndpoi
     }
 }
 
-/// Topology hints count if every instance has some and the client's zone is among them, as in
-/// Kubernetes.
+/// Topology hints count if every ready instance of the slices has some and the client's zone is
+/// among them, as in Kubernetes, which takes the hints of those that are not ready away. What
+/// nobody has given a hint is for all zones.
 fn follow_hints(instances: &mut Vec<Instance>, viewer: &Viewer) {
     let Some(zone) = viewer.label(ZONE) else {
         return;
     };
-    let all_hinted = instances.iter().all(|i| !i.for_zones.is_empty());
-    if all_hinted && instances.iter().any(|i| i.for_zones.contains(zone)) {
-        instances.retain(|i| i.for_zones.contains(zone));
+    let asked = |i: &&Instance| i.is_declared && i.state == EndpointState::Ready;
+    let all_hinted = instances
+        .iter()
+        .filter(asked)
+        .all(|i| !i.for_zones.is_empty());
+    if all_hinted
+        && instances
+            .iter()
+            .filter(asked)
+            .any(|i| i.for_zones.contains(zone))
+    {
+        instances.retain(|i| i.for_zones.is_empty() || i.for_zones.contains(zone));
     }
 }
 
@@ -81,6 +91,7 @@ fn group(instances: Vec<Instance>, preference: &Preference, viewer: &Viewer) -> 
             weight,
             attributes,
             for_zones: _,
+            is_declared: _,
         } = instance;
         groups
             .entry((distance, attributes.locality))
@@ -123,6 +134,7 @@ fn rank(
         weight,
         attributes,
         for_zones: _,
+        is_declared: _,
     } = instance;
     (
         address,

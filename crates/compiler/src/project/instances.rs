@@ -24,6 +24,8 @@ pub(super) struct Instance {
     pub(super) weight: u32,
     pub(super) attributes: Attributes,
     pub(super) for_zones: Vec<Arc<str>>,
+    /// Whether it is listed, and not selected: the latter have no hints.
+    pub(super) is_declared: bool,
 }
 
 /// The instances of a service's port that take traffic, those of a subset only if `labels` says
@@ -76,6 +78,7 @@ fn declared(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) ->
                 weight,
                 attributes,
                 for_zones: endpoint.for_zones.clone(),
+                is_declared: true,
             });
         }
     }
@@ -202,6 +205,7 @@ fn selected(
                 weight: workload.weight,
                 attributes: Attributes::of(workload, reading),
                 for_zones: Vec::new(),
+                is_declared: false,
             })
         })
         .collect()

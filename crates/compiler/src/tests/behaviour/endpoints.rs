@@ -231,6 +231,43 @@ fn only_what_takes_traffic_is_listed() {
 }
 
 #[test]
+fn hints_count_though_some_instances_have_none() {
+    let hinted = |address: &str, state, zones: &[&str]| {
+        let mut endpoint = endpoint(address, Identity::ByAddress);
+        endpoint.state = state;
+        endpoint.for_zones = zones.iter().map(|zone| Arc::from(*zone)).collect();
+        endpoint
+    };
+    let ready = [
+        hinted("10.0.0.1", EndpointState::Ready, &["z1"]),
+        hinted("10.0.0.2", EndpointState::Ready, &["z2"]),
+    ];
+    let mut machine = pod("a", "vm", "10.0.0.5", "app=reviews");
+    machine.kind = WorkloadKind::Entry;
+    machine.origin = origin("WorkloadEntry", "a", "vm", "spec");
+    for (third, expected) in [
+        // Kubernetes takes the hints of a pod that ends away.
+        (hinted("10.0.0.3", EndpointState::Draining, &[]), "1,3,5"),
+        (hinted("10.0.0.3", EndpointState::Draining, &["z2"]), "1,5"),
+        (hinted("10.0.0.3", EndpointState::NotReady, &[]), "1,5"),
+        (hinted("10.0.0.3", EndpointState::Ready, &[]), "1,2,3,5"),
+    ] {
+        let mut client = pod("a", "client", "10.0.0.9", "");
+        client.node = Some("n1".into());
+        let units = [
+            service_unit(service("a", "reviews")),
+            slice("a", "reviews", "s", [&ready[..], &[third.clone()]].concat()),
+            workload_unit(machine.clone()),
+            node("n1", "r1/z1"),
+            workload_unit(client),
+        ];
+        let found = brief(&endpoints(&compile(&units, proxy("a", "client"))));
+        let numbers = found.rsplit(' ').next();
+        assert_eq!(numbers, Some(expected), "{third:?}");
+    }
+}
+
+#[test]
 fn an_entry_selects_workloads() {
     let mut legacy = entry("a", "e", "legacy.com", Resolution::Workloads);
     legacy.selector = Some(Selector(labels("app=legacy")));
