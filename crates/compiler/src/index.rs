@@ -78,6 +78,16 @@ impl Index {
                 .insert(id, Declaration::HttpRoutes(new.clone()));
             return;
         }
+        if let (Some(Declaration::Workload(old)), Some(Declaration::Workload(new))) =
+            (&before, &after)
+            && workloads::differ_in_state_only(old, new)
+        {
+            // Only who selects workloads asks them whether they are ready.
+            self.set_state(&id, new, dirty);
+            self.declarations
+                .insert(id, Declaration::Workload(new.clone()));
+            return;
+        }
         if let Some(before) = before {
             self.declarations.remove(&id);
             self.remove(&id, &before, dirty);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ferromesh_api::{Object, istio};
+use ferromesh_mesh::decl::endpoints::EndpointState;
 use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
 use ferromesh_mesh::decl::{Declaration, Labels};
 use ferromesh_mesh::diagnostic::Remarks;
@@ -44,6 +45,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         },
         kind: WorkloadKind::Entry,
         addresses,
+        state: EndpointState::Ready,
         labels: instance.labels,
         service_account: instance.service_account,
         node: None,

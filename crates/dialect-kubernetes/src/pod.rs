@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ferromesh_api::Object;
 use ferromesh_mesh::decl::Declaration;
+use ferromesh_mesh::decl::endpoints::EndpointState;
 use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
 use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::name::{Namespace, Network, NodeName, ServiceAccount, WorkloadName};
@@ -17,7 +18,7 @@ use crate::{faults, locality, metadata};
 const NETWORK: &str = "topology.istio.io/network";
 
 /// Lowers a Pod. One that has finished, or has neither a node nor an address, is no workload.
-/// Readiness is said by EndpointSlices, so that a probe's result changes nothing here.
+/// Its readiness counts for those who select it; the services of Kubernetes go by EndpointSlices.
 pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
     let Some(pod) = faults::read_object::<Pod>(object, remarks) else {
         return Vec::new();
@@ -44,6 +45,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         },
         kind: WorkloadKind::Pod,
         addresses,
+        state: state(object, &status),
         labels: Arc::new(metadata::labels(labels)),
         service_account: ServiceAccount::from(account.as_deref().unwrap_or("default")),
         node: spec.node_name.map(NodeName::from),
@@ -53,6 +55,20 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         weight: 1,
         origin: remarks.origin(&Path::Root("")),
     }))]
+}
+
+/// A pod that says nothing of its readiness is ready.
+fn state(object: &Object, status: &PodStatus) -> EndpointState {
+    let mut conditions = status.conditions.iter().flatten();
+    let is_ready = conditions
+        .find(|condition| condition.type_ == "Ready")
+        .is_none_or(|condition| condition.status == "True");
+    let is_ending = !object.metadata.deletion_timestamp.is_empty();
+    match (is_ready, is_ending) {
+        (true, false) => EndpointState::Ready,
+        (true, true) => EndpointState::Draining,
+        (false, _) => EndpointState::NotReady,
+    }
 }
 
 /// `podIPs`, else `podIP`.

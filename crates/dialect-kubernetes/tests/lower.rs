@@ -448,13 +448,53 @@ fn a_pod_is_a_workload_while_it_lives() {
 }
 
 #[test]
-fn readiness_and_status_change_no_workload() {
-    let pod = |ready: &str| {
-        lower(&format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, namespace: shop, resourceVersion: '{ready}'}}, spec: {{nodeName: n1}}, status: {{podIP: 10.0.0.1, conditions: [{{type: Ready, status: '{ready}'}}]}}}}"
+fn a_pod_says_whether_it_takes_traffic() {
+    let pod = |metadata: &str, conditions: &str| {
+        workload_of(&format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, namespace: shop {metadata}}}, spec: {{nodeName: n1}}, status: {{podIP: 10.0.0.1, conditions: [{conditions}]}}}}"
         ))
     };
-    assert_eq!(pod("True"), pod("False"));
+    let ending = ", deletionTimestamp: '2026-01-01T00:00:00Z'";
+    for (metadata, conditions, expected) in [
+        ("", "", EndpointState::Ready),
+        ("", "{type: Ready, status: 'True'}", EndpointState::Ready),
+        (
+            "",
+            "{type: Ready, status: 'False'}",
+            EndpointState::NotReady,
+        ),
+        // Nobody has heard of its node.
+        (
+            "",
+            "{type: Ready, status: Unknown}",
+            EndpointState::NotReady,
+        ),
+        (ending, "", EndpointState::Draining),
+        (
+            ending,
+            "{type: Ready, status: 'True'}",
+            EndpointState::Draining,
+        ),
+        (
+            ending,
+            "{type: Ready, status: 'False'}",
+            EndpointState::NotReady,
+        ),
+    ] {
+        assert_eq!(
+            pod(metadata, conditions).state,
+            expected,
+            "{metadata} {conditions}"
+        );
+    }
+    // The rest of the status changes nothing.
+    assert_eq!(
+        pod(
+            "",
+            "{type: ContainersReady, status: 'False'}, {type: Ready, status: 'True', lastProbeTime: '2026-01-01T00:00:00Z'}"
+        ),
+        pod(", resourceVersion: '2'", "{type: Ready, status: 'True'}"),
+    );
 }
 
 fn slice_text(rest: &str) -> String {

@@ -15,6 +15,17 @@ impl Index {
         workload: &Arc<Workload>,
         dirty: &mut Dirty,
     ) {
+        self.hold(id, workload);
+        concerned(workload, dirty);
+    }
+
+    /// Takes a workload whose state alone has changed.
+    pub(super) fn set_state(&mut self, id: &DeclId, workload: &Arc<Workload>, dirty: &mut Dirty) {
+        self.hold(id, workload);
+        selectors(workload, dirty);
+    }
+
+    fn hold(&mut self, id: &DeclId, workload: &Arc<Workload>) {
         let order = (workload.kind, id.clone());
         let namespace = &workload.name.namespace;
         self.workloads
@@ -27,7 +38,6 @@ impl Index {
             let key = (namespace.clone(), workload.kind, pair);
             self.labelled.insert(key, id.clone(), workload.clone());
         }
-        concerned(workload, dirty);
     }
 
     pub(super) fn remove_workload(
@@ -57,7 +67,21 @@ fn concerned(workload: &Workload, dirty: &mut Dirty) {
     for address in &workload.addresses {
         dirty.insert(Question::Address(namespace.clone(), address.clone()));
     }
+    selectors(workload, dirty);
+}
+
+fn selectors(workload: &Workload, dirty: &mut Dirty) {
+    let namespace = &workload.name.namespace;
     for pair in pairs(&workload.labels) {
         dirty.insert(Question::Labelled(namespace.clone(), workload.kind, pair));
     }
+}
+
+/// Whether two versions of a workload are alike but for their states.
+pub(super) fn differ_in_state_only(old: &Workload, new: &Workload) -> bool {
+    let restated = Workload {
+        state: new.state,
+        ..old.clone()
+    };
+    old.state != new.state && restated == *new
 }

@@ -62,10 +62,8 @@ fn declared(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) ->
     let mut instances = Vec::new();
     for slice in &slices {
         for endpoint in &slice.instances {
-            let state = match (endpoint.state, service.publish_not_ready) {
-                (EndpointState::NotReady, false) => continue,
-                (EndpointState::NotReady, true) => EndpointState::Ready,
-                (state, _) => state,
+            let Some(state) = published(endpoint.state, service) else {
+                continue;
             };
             let Some(number) = port_of(slice, endpoint, port) else {
                 continue;
@@ -87,6 +85,15 @@ fn declared(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) ->
         instances.extend(entries(service, port, &slices, reading));
     }
     instances
+}
+
+/// The state in which clients of a service see an instance, if they see it.
+fn published(state: EndpointState, service: &Service) -> Option<EndpointState> {
+    match (state, service.publish_not_ready) {
+        (EndpointState::NotReady, false) => None,
+        (EndpointState::NotReady, true) => Some(EndpointState::Ready),
+        (EndpointState::Ready | EndpointState::Draining, _) => Some(state),
+    }
 }
 
 fn port_of(slice: &Endpoints, endpoint: &Endpoint, port: &ServicePort) -> Option<u16> {
@@ -201,7 +208,7 @@ fn selected(
             Some(Instance {
                 address: address.clone(),
                 port: ports::of_workload(workload, port)?,
-                state: EndpointState::Ready,
+                state: published(workload.state, service)?,
                 weight: workload.weight,
                 attributes: Attributes::of(workload, reading),
                 for_zones: Vec::new(),

@@ -194,6 +194,7 @@ pub fn pod(namespace: &str, name: &str, address: &str, text: &str) -> Workload {
     Workload {
         name: workload_name(namespace, name),
         kind: WorkloadKind::Pod,
+        state: EndpointState::Ready,
         addresses: vec![Arc::from(address)],
         labels: Arc::new(labels(text)),
         service_account: ServiceAccount::from("default"),

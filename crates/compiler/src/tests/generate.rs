@@ -206,12 +206,7 @@ fn slice(dice: &mut Dice<'_>) -> Arc<Unit> {
         } else {
             build::pod_endpoint(namespace, pod, &address)
         };
-        endpoint.state = dice.pick(&[
-            EndpointState::Ready,
-            EndpointState::Ready,
-            EndpointState::Draining,
-            EndpointState::NotReady,
-        ]);
+        endpoint.state = state(dice);
         endpoint.node = dice.once_in(2).then(|| dice.pick(&["n0", "n1"]).into());
         endpoint.zone = Arc::from(dice.pick(&["", "z1", "z2"]));
         if dice.once_in(3) {
@@ -225,6 +220,15 @@ fn slice(dice: &mut Dice<'_>) -> Arc<Unit> {
         &format!("{name}-{}", dice.roll(2)),
         instances,
     )
+}
+
+fn state(dice: &mut Dice<'_>) -> EndpointState {
+    dice.pick(&[
+        EndpointState::Ready,
+        EndpointState::Ready,
+        EndpointState::Draining,
+        EndpointState::NotReady,
+    ])
 }
 
 fn inline_endpoints(dice: &mut Dice<'_>) -> Arc<Unit> {
@@ -265,6 +269,9 @@ fn workload(dice: &mut Dice<'_>, kind: WorkloadKind) -> Arc<Unit> {
         &format!("10.9.0.{}", dice.roll(3)),
         &format!("app={app},version={version}"),
     );
+    if kind == WorkloadKind::Pod {
+        workload.state = state(dice);
+    }
     if kind == WorkloadKind::Entry {
         workload.kind = kind;
         workload.origin = build::origin("WorkloadEntry", namespace, name, "spec");

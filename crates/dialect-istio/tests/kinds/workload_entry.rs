@@ -10,7 +10,7 @@ fn a_workload() {
     check(
         "{address: 10.0.0.1, ports: {http: 8080}, labels: {app: vm, version: v1}, network: net, locality: r/z/s/x, weight: 9, serviceAccount: sa}",
         &[
-            "Workload { name: WorkloadName { namespace: \"shop\", name: \"x\" }, kind: Entry, addresses: [\"10.0.0.1\"], labels: {\"app\": \"own\", \"version\": \"v1\"}, service_account: \"sa\", node: None, locality: Some(Locality { region: \"r\", zone: \"z\", subzone: \"s/x\" }), network: \"net\", ports: {\"http\": 8080}, weight: 9",
+            "Workload { name: WorkloadName { namespace: \"shop\", name: \"x\" }, kind: Entry, addresses: [\"10.0.0.1\"], state: Ready, labels: {\"app\": \"own\", \"version\": \"v1\"}, service_account: \"sa\", node: None, locality: Some(Locality { region: \"r\", zone: \"z\", subzone: \"s/x\" }), network: \"net\", ports: {\"http\": 8080}, weight: 9",
         ],
         &[
             "warning no-effect-yet spec.network",

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Labels;
+use super::endpoints::EndpointState;
 use crate::name::{Locality, Network, NodeName, ServiceAccount, WorkloadName};
 use crate::origin::Origin;
 
-/// Something that runs: a Pod or a WorkloadEntry. Readiness is not here (it is said by
-/// [`super::endpoints::Endpoint`]), so that a status update of a pod changes nothing.
+/// Something that runs: a Pod or a WorkloadEntry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
     /// Its name.
@@ -17,6 +17,9 @@ pub struct Workload {
     pub kind: WorkloadKind,
     /// IP addresses, or a DNS name for entries; empty while unknown.
     pub addresses: Vec<Arc<str>>,
+    /// Whether it takes traffic from those who select it. Where an
+    /// [`Endpoint`](super::endpoints::Endpoint) names it, that one's state counts instead.
+    pub state: EndpointState,
     /// Labels.
     pub labels: Arc<Labels>,
     /// The service account that it runs as.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ferromesh_mesh::decl::endpoints::EndpointState;
 use ferromesh_mesh::decl::workload::WorkloadKind;
 
 use crate::compiler::Work;
@@ -108,6 +109,12 @@ fn an_edit_costs_the_same_in_a_small_and_in_a_large_mesh() {
         assert_eq!(edits.iter().filter(|edit| **edit == "put").count(), 4);
         assert_eq!(edits.iter().filter(|edit| **edit == "list").count(), 12);
         assert_eq!(edits.len(), 16);
+
+        // A pod that is not ready any more: no service of Kubernetes asks the pod itself.
+        let mut tired = pod("a", "s3-1", "10.0.0.2", "app=s3,version=v1");
+        tired.state = EndpointState::NotReady;
+        mesh.replace(workload_unit(tired));
+        assert_eq!(cost(&mut mesh), (Work::default(), vec![]));
 
         // A pod that serves nothing concerns nobody.
         mesh.replace(workload_unit(pod("a", "job", "10.9.9.9", "job=1")));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ferromesh_mesh::decl::service::Resolution;
+use ferromesh_mesh::diagnostic::Diagnostic;
 use ferromesh_mesh::origin::Age;
 use ferromesh_mesh::policy::matches::PathMatch;
 use ferromesh_mesh::policy::protocol::Protocol;
@@ -15,7 +16,7 @@ use crate::{Compiler, Proxy};
 
 const REVIEWS: &str = "reviews.a.svc.cluster.local";
 
-fn faults(units: Vec<Arc<Unit>>, proxies: Vec<Proxy>) -> Vec<String> {
+fn diagnostics(units: Vec<Arc<Unit>>, proxies: Vec<Proxy>) -> Vec<Diagnostic> {
     let mut compiler = Compiler::new();
     compiler.replace(service_unit(service("a", "reviews")));
     for unit in units {
@@ -25,8 +26,11 @@ fn faults(units: Vec<Arc<Unit>>, proxies: Vec<Proxy>) -> Vec<String> {
         compiler.open(proxy);
     }
     compiler.compile();
-    compiler
-        .diagnostics()
+    compiler.diagnostics()
+}
+
+fn faults(units: Vec<Arc<Unit>>, proxies: Vec<Proxy>) -> Vec<String> {
+    diagnostics(units, proxies)
         .into_iter()
         .map(|diagnostic| {
             let object = diagnostic.object.map_or("-".into(), |o| o.to_string());
@@ -166,4 +170,53 @@ fn what_is_wrong_where_a_proxy_is_is_reported() {
         faults(vec![service_unit(taken)], vec![bound_proxy("a", "ghost")]),
         &["-  unknown-workload", "Service a/taken spec port-taken"],
     );
+}
+
+#[test]
+fn a_way_out_says_what_to_do() {
+    let shadowed = {
+        let at = |text: &str| {
+            let mut matches = any_match();
+            matches.origin = origin("VirtualService", "a", "vs", text);
+            matches
+        };
+        let mut rules = vec![
+            rule(vec![at("spec.http[0].match[0]")], &[(REVIEWS, 1)]),
+            rule(vec![at("spec.http[1].match[0]")], &[(REVIEWS, 1)]),
+        ];
+        for (at, rule) in rules.iter_mut().enumerate() {
+            rule.origin = origin("VirtualService", "a", "vs", &format!("spec.http[{at}]"));
+        }
+        routes_unit(routes("a", "vs", &[REVIEWS], rules))
+    };
+    let subsets = |name| policies_unit(policies("a", name, REVIEWS, &["v1"]));
+    for (units, proxies, hint) in [
+        (
+            vec![sends("vs", REVIEWS, "nowhere.com")],
+            vec![],
+            "declare a Service or ServiceEntry for it, or correct the name",
+        ),
+        (
+            vec![sends("vs", REVIEWS, "reviews.b.svc.cluster.local")],
+            vec![],
+            "did you mean \"reviews.a.svc.cluster.local\"?",
+        ),
+        (
+            vec![],
+            vec![bound_proxy("a", "ghost")],
+            "declare a Pod or WorkloadEntry of this name, or correct --workload and --namespace",
+        ),
+        (
+            vec![subsets("1"), subsets("2")],
+            vec![],
+            "rename or remove one of them",
+        ),
+        (vec![shadowed], vec![], "put this rule before spec.http[0]"),
+    ] {
+        let hints: Vec<_> = diagnostics(units, proxies)
+            .into_iter()
+            .map(|diagnostic| diagnostic.hint.unwrap_or_default())
+            .collect();
+        assert_eq!(hints, [hint]);
+    }
 }

@@ -16,6 +16,8 @@ use ferromesh_mesh::unit::Unit;
 
 use super::show::{check, clusters, compile, endpoints, listeners};
 use crate::tests::build::*;
+use crate::tests::laws;
+use crate::{Compiler, Snapshot};
 
 const REVIEWS: &str = "reviews.a.svc.cluster.local";
 
@@ -298,6 +300,35 @@ fn an_entry_selects_workloads() {
             "81|v1|legacy.com ",
         ],
     );
+}
+
+#[test]
+fn an_entry_follows_the_readiness_of_the_pods_that_it_selects() {
+    let mut legacy = entry("a", "e", "legacy.com", Resolution::Workloads);
+    legacy.selector = Some(Selector(labels("app=legacy")));
+    let mut compiler = Compiler::new();
+    compiler.replace(service_unit(legacy));
+    let id = compiler.open(proxy("a", "client"));
+    let mut snapshot = Snapshot::new();
+    for (state, expected) in [
+        (
+            EndpointState::Ready,
+            "80||legacy.com p0 // w1: 10.0.0.1:8080 Ready",
+        ),
+        (EndpointState::NotReady, "80||legacy.com "),
+        (
+            EndpointState::Draining,
+            "80||legacy.com p0 // w1: 10.0.0.1:8080 Draining",
+        ),
+    ] {
+        let mut selected = pod("a", "pod", "10.0.0.1", "app=legacy");
+        selected.state = state;
+        compiler.replace(workload_unit(selected));
+        for edit in compiler.compile() {
+            assert!(snapshot.apply(edit));
+        }
+        check(endpoints(&laws::views(&snapshot, id)), &[expected]);
+    }
 }
 
 #[test]
