@@ -27,6 +27,7 @@ impl Plan {
     ) {
         let names = domains::of_service(scope, facts, service, port.number);
         let routes = routes_for(scope, facts, port.number);
+        let before = self.hosts.len();
         let mut add = |capture, table, domains: Vec<Arc<str>>| {
             if !domains.is_empty() {
                 let key = host_key(scope, host, facts, routes, port.number, table, domains);
@@ -55,7 +56,8 @@ impl Plan {
                 vec![Arc::from("*")],
             );
         }
-        let links = self.hosts.last().map(|planned| planned.key.links.clone());
+        let mut added = self.hosts.iter().skip(before);
+        let links = added.next().map(|planned| planned.key.links.clone());
         self.inferred(scope, facts, host, links);
     }
 
