@@ -37,6 +37,17 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
     let spec = service.spec.unwrap_or_default();
     let (name, namespace) = (&*object.metadata.name, &*object.metadata.namespace);
     let kind = Kind::of(&spec, &at, remarks);
+    if spec
+        .external_ips
+        .as_ref()
+        .is_some_and(|ips| !ips.is_empty())
+    {
+        remarks.warning(
+            &at.field("externalIPs"),
+            "no-effect-yet",
+            "has no effect yet: requests to these addresses are not known to be for the service",
+        );
+    }
     let resolution = match kind {
         Kind::Virtual => Resolution::Declared,
         Kind::Headless => Resolution::Headless,

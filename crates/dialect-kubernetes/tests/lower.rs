@@ -297,6 +297,11 @@ fn a_service_says_how_it_is_balanced() {
     assert!(balanced("internalTrafficPolicy: Local").node_local);
     assert!(!balanced("internalTrafficPolicy: Cluster").node_local);
     assert!(balanced("publishNotReadyAddresses: true").publish_not_ready);
+    assert!(balanced("externalIPs: []").addresses.is_empty());
+    service_of(
+        &service_text("{ports: [{port: 80}], externalIPs: [192.0.2.1]}"),
+        &["warning no-effect-yet spec.externalIPs"],
+    );
 }
 
 #[test]
