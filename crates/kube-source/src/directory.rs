@@ -31,6 +31,23 @@ pub const MESH_CONFIG_VERSION: &str = "v1alpha1";
 /// name is `mesh`, and it has no namespace.
 pub const MESH_CONFIG_KIND: &str = "MeshConfig";
 
+/// Reads the name of a namespace, as on a command line.
+///
+/// # Errors
+/// If no namespace can have that name.
+pub fn namespace(text: &str) -> Result<String, String> {
+    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_name = (1..=63).contains(&text.len())
+        && text.bytes().all(sound)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("not a namespace name (lower-case letters, digits and -)".to_owned())
+    }
+}
+
 /// An object and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Located {
@@ -66,4 +83,26 @@ pub struct FileFault {
     pub object: Option<Key>,
     /// The object's `apiVersion`; empty if it can't be told.
     pub api_version: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::namespace;
+
+    #[test]
+    fn namespaces_have_names_as_kubernetes_allows_them() {
+        for (text, fine) in [
+            ("shop", true),
+            ("shop-2", true),
+            ("2", true),
+            ("", false),
+            ("A_B", false),
+            ("a.b", false),
+            ("-a", false),
+            ("a-", false),
+            (&"a".repeat(64), false),
+        ] {
+            assert_eq!(namespace(text).is_ok(), fine, "{text}");
+        }
+    }
 }

@@ -53,11 +53,26 @@ impl Place {
         }
     }
 
+    /// A path of the object as its author wrote it: who writes bare mesh configuration writes no
+    /// `spec`.
+    pub fn as_written<'a>(&self, path: &'a str) -> &'a str {
+        match &self.within {
+            Within::Whole | Within::Item(_) => path,
+            Within::Spec | Within::Text(_) if is_in_spec(path) => spec_path(path),
+            Within::Spec | Within::Text(_) => path,
+        }
+    }
+
     /// [`Self::line`], with the file read now; `None` if it is gone.
     pub fn find_line(&self, path: &str) -> Option<usize> {
         let text = std::fs::read_to_string(&self.file).ok()?;
         self.line(&Positions::of(&text), &text, path)
     }
+}
+
+fn is_in_spec(path: &str) -> bool {
+    path.strip_prefix("spec")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn spec_path(path: &str) -> &str {
@@ -120,6 +135,9 @@ data:
                 Some(line),
                 "{place:?} {path}"
             );
+            let is_bare = !matches!(place.within, Within::Whole | Within::Item(_));
+            let written = path.strip_prefix("spec.").filter(|_| is_bare);
+            assert_eq!(place.as_written(path), written.unwrap_or(path), "{place:?}");
         }
     }
 }

@@ -7,7 +7,7 @@
 mod quoted;
 mod record;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,7 +56,8 @@ impl Places {
         self.objects.remove(key);
     }
 
-    /// Finds the objects of diagnostics. Cheap: no file is read.
+    /// Finds the objects of diagnostics. Cheap: no file is read. What lowering and linking both
+    /// found is said once, by whichever comes first.
     pub fn address(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) -> Vec<Addressed> {
         let address = |diagnostic: Diagnostic| {
             let key = diagnostic.object.as_deref().map(key_of);
@@ -70,7 +71,27 @@ impl Places {
                 place,
             }
         };
-        diagnostics.into_iter().map(address).collect()
+        let mut said = HashSet::new();
+        let is_new = |diagnostic: &Diagnostic| {
+            topic(diagnostic.code).is_none_or(|topic| {
+                said.insert((topic, diagnostic.object.clone(), diagnostic.path.clone()))
+            })
+        };
+        diagnostics
+            .into_iter()
+            .filter(is_new)
+            .map(address)
+            .collect()
+    }
+}
+
+/// What a code is about, if lowering (which sees one object) and linking (which sees all) both
+/// look for it. Other codes may stand several times at one field, with different messages.
+fn topic(code: &str) -> Option<&'static str> {
+    match code {
+        "unreachable-rule" => Some("rule"),
+        "unreachable-match" | "shadowed-match" | "duplicate-match" => Some("match"),
+        _ => None,
     }
 }
 
@@ -99,6 +120,10 @@ pub fn locate(
             None => Default::default(),
             Some(place) => {
                 let line = lines.find(&place, &diagnostic.path).unwrap_or(0);
+                let written = place.as_written(&diagnostic.path);
+                if written.len() != diagnostic.path.len() {
+                    diagnostic.path = Arc::from(written);
+                }
                 (place.file.display().to_string(), line)
             }
         };
@@ -207,5 +232,50 @@ impl Lines<'_> {
             Some((text, positions))
         });
         file.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ferromesh_mesh::diagnostic::{Diagnostic, Severity};
+    use ferromesh_mesh::origin::ObjectRef;
+
+    use super::Places;
+
+    #[test]
+    fn what_lowering_and_linking_both_found_is_said_once() {
+        let object = Arc::new(ObjectRef {
+            group: Arc::from("networking.istio.io"),
+            kind: Arc::from("VirtualService"),
+            namespace: Arc::from("shop"),
+            name: Arc::from("web"),
+        });
+        let diagnostic = |code: &'static str, path: &str, message: &str| Diagnostic {
+            severity: Severity::Warning,
+            code,
+            object: Some(object.clone()),
+            path: Arc::from(path),
+            message: message.to_owned(),
+            hint: None,
+        };
+        let addressed = Places::new().address([
+            diagnostic("unreachable-rule", "spec.http[1]", "lowering"),
+            diagnostic("shadowed-match", "spec.http[2].match[0]", "lowering"),
+            diagnostic("port-taken", "spec", "one"),
+            diagnostic("unreachable-rule", "spec.http[1]", "linking"),
+            diagnostic("unreachable-rule", "spec.http[3]", "linking"),
+            diagnostic("unreachable-match", "spec.http[2].match[0]", "linking"),
+            diagnostic("port-taken", "spec", "another"),
+        ]);
+        let messages: Vec<_> = addressed
+            .iter()
+            .map(|addressed| &*addressed.diagnostic.message)
+            .collect();
+        assert_eq!(
+            messages,
+            ["lowering", "lowering", "one", "linking", "another"]
+        );
     }
 }

@@ -230,6 +230,23 @@ async fn a_mounted_config_map_changes_at_once() {
 }
 
 #[tokio::test]
+async fn a_link_to_nowhere_is_a_fault_until_it_leads_somewhere_or_is_gone() {
+    let (mut world, _) = World::new(&[("a.txt", object("a", 1))]).await;
+    let (target, link) = (world.path("b.txt"), world.path("b.yaml"));
+    symlink("a.txt", world.path("a.yaml")).expect("a link");
+    assert_eq!(shown(&world.next().await), ["+a"]);
+    symlink("b.txt", &link).expect("a link");
+    assert_eq!(shown(&world.next().await), ["!missing-file"]);
+    fs::write(target, object("b", 1)).expect("a file");
+    assert_eq!(shown(&world.next().await), ["+b"]);
+    fs::remove_file(world.path("a.txt")).expect("removed");
+    assert_eq!(shown(&world.next().await), ["-a", "!missing-file"]);
+    fs::remove_file(world.path("a.yaml")).expect("removed");
+    assert_eq!(shown(&world.next().await), [] as [&str; 0]);
+    world.quiet().await;
+}
+
+#[tokio::test]
 async fn the_directory_may_be_a_link_that_is_swapped() {
     let parent = TempDir::new().expect("a directory");
     for release in ["1", "2"] {

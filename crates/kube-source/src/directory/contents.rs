@@ -270,7 +270,7 @@ impl Reading<'_> {
         self.contents.faults.push(FileFault {
             file: self.file.clone(),
             line,
-            path,
+            path: place.as_written(&path).to_owned(),
             code: match kind {
                 FaultKind::UnknownField => "unknown-field",
                 FaultKind::WrongType => "wrong-type",

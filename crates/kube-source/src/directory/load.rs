@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::contents::{Contents, Reader};
 use super::index::Index;
-use super::scan::{MAX_FILE_BYTES, scan};
+use super::scan::{DANGLING, MAX_FILE_BYTES, Scan, scan};
 use super::{FileFault, Located};
 
 /// All objects of some directories and files.
@@ -71,7 +71,12 @@ fn read_stdin(default_namespace: &str) -> (String, Contents) {
 }
 
 fn read_directory(root: &Path, default_namespace: &str) -> Vec<(Arc<Path>, Option<Contents>)> {
-    let scan = match scan(root) {
+    let Scan {
+        files,
+        faults,
+        dangling,
+        ..
+    } = match scan(root) {
         Ok(scan) => scan,
         Err(error) => {
             let root: Arc<Path> = Arc::from(root);
@@ -79,13 +84,19 @@ fn read_directory(root: &Path, default_namespace: &str) -> Vec<(Arc<Path>, Optio
             return vec![(root, Some(contents))];
         }
     };
-    let unavailable = scan.faults.into_iter().map(|(path, message)| {
+    let unreadable = faults
+        .into_iter()
+        .map(|(path, message)| (path, "unreadable-file", message));
+    let (code, message) = DANGLING;
+    let dangling = dangling
+        .into_iter()
+        .map(|path| (path, code, message.to_owned()));
+    let unavailable = unreadable.chain(dangling).map(|(path, code, message)| {
         let path: Arc<Path> = Arc::from(path);
-        let contents = Contents::unavailable(&path, "unreadable-file", message);
+        let contents = Contents::unavailable(&path, code, message);
         (path, Some(contents))
     });
-    let files = scan
-        .files
+    let files = files
         .into_keys()
         .map(|path| read_file(&path, reader_of(root, &path, default_namespace)));
     files.chain(unavailable).collect()

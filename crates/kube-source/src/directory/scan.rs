@@ -38,6 +38,8 @@ pub(super) struct Scan {
     pub files: BTreeMap<PathBuf, Stamp>,
     /// Directories and files that can't be looked at. What was read below them stays.
     pub faults: BTreeMap<PathBuf, String>,
+    /// Links to nowhere under the names of files that are to be read. They are as good as gone.
+    pub dangling: BTreeSet<PathBuf>,
     /// Real directories in which a change can change what is here.
     pub watched: BTreeSet<PathBuf>,
     /// Those of them to which no symbolic link below the root leads, and the paths under which
@@ -47,6 +49,9 @@ pub(super) struct Scan {
     pub approach: BTreeSet<PathBuf>,
     linked: BTreeSet<PathBuf>,
 }
+
+/// The code and the message of a link to nowhere.
+pub(super) const DANGLING: (&str, &str) = ("missing-file", "a link to nowhere");
 
 /// Whether a file of this name is read.
 pub(super) fn is_source(path: &Path) -> bool {
@@ -120,7 +125,12 @@ impl Scan {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             // Gone since, or a link to nowhere: not there.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if is_source(path) && path.is_symlink() {
+                    self.dangling.insert(path.to_owned());
+                }
+                return;
+            }
             Err(error) => {
                 if is_source(path) {
                     self.faults.insert(path.to_owned(), error.to_string());

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::contents::Contents;
 use super::index::{Delta, Index};
 use super::load::{read_file, reader_of};
-use super::scan::{Scan, Stamp, route, scan};
+use super::scan::{DANGLING, Scan, Stamp, route, scan};
 use super::signals::{Bell, Signals, Territory};
 use super::{FileFault, Located};
 
@@ -174,7 +174,7 @@ impl Reader {
     /// Looks at what the signals name: at once, if files say something else about the objects that
     /// they have had all along; otherwise when things have become quiet.
     fn look(&mut self, signals: Signals) -> Delta {
-        if signals.is_plain() && !signals.dirty.iter().any(|path| path.is_symlink()) {
+        if signals.is_plain() && !self.leads_elsewhere(&signals.dirty) {
             let files = self.read_all(&signals.dirty);
             if self.index.keeps_keys(&files) {
                 return self.index.apply(files);
@@ -187,8 +187,7 @@ impl Reader {
     fn look_at(&mut self, signals: Signals) -> Delta {
         let mut dirty = signals.dirty;
         // If the root is gone, its files are not.
-        let everything =
-            signals.rescan || !self.root.is_dir() || dirty.iter().any(|path| path.is_symlink());
+        let everything = signals.rescan || !self.root.is_dir() || self.leads_elsewhere(&dirty);
         if everything {
             self.watches.forget(&signals.lost);
             let Some(scan) = self.scan() else {
@@ -213,6 +212,17 @@ impl Reader {
         }
         let files = self.read_all(&dirty);
         self.index.apply(files)
+    }
+
+    /// Whether a look at these paths alone would not tell everything: what is or was a link.
+    fn leads_elsewhere(&self, paths: &BTreeSet<PathBuf>) -> bool {
+        let was_dangling = |path: &Path| {
+            let mut faults = self.directory_faults.iter();
+            faults.any(|fault| fault.code == DANGLING.0 && *fault.file == *path)
+        };
+        paths
+            .iter()
+            .any(|path| path.is_symlink() || was_dangling(path))
     }
 
     fn read_all(&mut self, paths: &BTreeSet<PathBuf>) -> Vec<(Arc<Path>, Option<Contents>)> {
@@ -288,6 +298,10 @@ impl Reader {
                     .faults
                     .iter()
                     .map(|(path, message)| fault(path, "unreadable-file", message.clone(), None))
+                    .chain(scan.dangling.iter().map(|path| {
+                        let (code, message) = DANGLING;
+                        fault(path, code, message.to_owned(), None)
+                    }))
                     .collect();
                 Some(scan)
             }

@@ -196,7 +196,7 @@ async fn what_every_listener_of_the_mesh_refuses_is_one_fault_of_the_mesh_config
     configure("%NOPE%");
     let list = until_refused(
         &shop.mesh,
-        &[("mesh", "spec.accessLogFormat", "client.shop and 3 more")],
+        &[("mesh", "accessLogFormat", "client.shop and 3 more")],
     )
     .await;
     assert_eq!(list[0]["line"], 2, "{list:?}");
