@@ -258,7 +258,12 @@ fn hints_count_though_some_instances_have_none() {
         client.node = Some("n1".into());
         let units = [
             service_unit(service("a", "reviews")),
-            slice("a", "reviews", "s", [&ready[..], &[third.clone()]].concat()),
+            slice(
+                "a",
+                "reviews",
+                "s",
+                [&ready[..], std::slice::from_ref(&third)].concat(),
+            ),
             workload_unit(machine.clone()),
             node("n1", "r1/z1"),
             workload_unit(client),
