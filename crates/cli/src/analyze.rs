@@ -29,7 +29,7 @@ pub struct Arguments {
     paths: Vec<PathBuf>,
 
     /// The namespace of objects that name none.
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = directory::namespace)]
     default_namespace: String,
 
     /// One line of text for each finding, or a JSON array.
@@ -58,11 +58,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             ));
         }
     }
-    let records = analyze(directory::load(paths, default_namespace));
+    let loaded = directory::load(paths, default_namespace);
+    let count = loaded.objects.len();
+    let records = analyze(loaded);
     match output {
         Format::Text => {
             output::print(records.iter().map(|record| format!("{record}\n")))?;
-            eprintln!("{}", summary(&records));
+            eprintln!("{}", summary(count, &records));
         }
         Format::Json => {
             let all: Value = records.iter().map(Record::to_json).collect();
@@ -103,10 +105,12 @@ fn analyze(loaded: Loaded) -> Vec<Record> {
     )
 }
 
-fn summary(records: &[Record]) -> String {
+fn summary(objects: usize, records: &[Record]) -> String {
     let errors = records.iter().filter(|record| record.is_error()).count();
     match (errors, records.len() - errors) {
-        (0, 0) => "nothing is wrong".to_owned(),
+        (0, 0) if objects == 0 => "no manifests found (*.yaml, *.yml, *.json)".to_owned(),
+        (0, 0) if objects == 1 => "nothing is wrong in 1 object".to_owned(),
+        (0, 0) => format!("nothing is wrong in {objects} objects"),
         (errors, others) => format!("{errors} error(s), {others} other finding(s)"),
     }
 }

@@ -13,6 +13,7 @@ use ferromesh_envoy::json::to_json;
 use ferromesh_kube_source::directory::{self, Loaded};
 use ferromesh_kube_source::yaml;
 use ferromesh_mesh::decl::Declaration;
+use ferromesh_mesh::diagnostic::{Diagnostic, Severity};
 use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_target_envoy::{Emitted, emit};
 use ferromesh_xds::Version;
@@ -32,7 +33,7 @@ pub struct Arguments {
     source: PathBuf,
 
     /// The namespace of objects that name none.
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = directory::namespace)]
     default_namespace: String,
 
     /// The proxy of the Pod or WorkloadEntry of this name.
@@ -106,7 +107,12 @@ fn proxy(text: &str) -> Result<WorkloadName, String> {
 /// Prints the resources.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if !arguments.source.is_dir() {
-        let text = format!("{}: no such directory", arguments.source.display());
+        let what = if arguments.source.exists() {
+            "not a directory"
+        } else {
+            "no such directory"
+        };
+        let text = format!("{}: {what}", arguments.source.display());
         return Err(Failure::with_status(text, WRONG_USAGE));
     }
     let Loaded {
@@ -116,15 +122,25 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     } = directory::load(&[&arguments.source], &arguments.default_namespace);
     let mut compiler = Compiler::new();
     let mut address = None;
+    let mut errors = faults.len();
     let units = objects
         .iter()
         .map(|located| ferromesh_dialects::lower(&located.object));
     for unit in ferromesh_dialects::default_units().into_iter().chain(units) {
         address = address.or_else(|| address_in(&unit.declarations, &arguments.proxy));
+        errors += unit.diagnostics.iter().filter(is_error).count();
         compiler.replace(Arc::new(unit));
     }
-    if !faults.is_empty() {
-        eprintln!("{} file fault(s): see `ferromesh analyze`", faults.len());
+    if errors > 0 {
+        let path = arguments.source.display();
+        let (what, say) = if errors == 1 {
+            ("error", "it says")
+        } else {
+            ("errors", "they say")
+        };
+        eprintln!(
+            "{errors} {what} in the manifests; what {say} is left out (ferromesh analyze {path} says what)"
+        );
     }
     let WorkloadName { namespace, name } = &arguments.proxy;
     if address.is_none() {
@@ -153,6 +169,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     output::print([text])?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_error(diagnostic: &&Diagnostic) -> bool {
+    diagnostic.severity == Severity::Error
 }
 
 /// The first address of the workload, if these declarations are about it.

@@ -136,11 +136,30 @@ fn wrong_usage_is_one_line_and_status_2() {
         &["--bogus", "x"],
         &["/no/such/file"],
         &[".", "-o", "xml"],
+        &[".", "--default-namespace", "A_B"],
     ] {
         let output = analyze(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn the_summary_says_how_much_was_looked_at() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sound = root.join("../../samples/shop/frontend.yaml");
+    for (path, expected) in [
+        (
+            root.join("src"),
+            "no manifests found (*.yaml, *.yml, *.json)",
+        ),
+        (sound, "nothing is wrong in "),
+    ] {
+        let output = analyze(&[&path.to_string_lossy()]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.starts_with(expected), "{}: {text}", path.display());
+        assert_eq!(output.status.code(), Some(0));
     }
 }
 

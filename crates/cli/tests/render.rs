@@ -147,11 +147,37 @@ fn an_unknown_workload_gets_outbound_configuration_and_a_note() {
 }
 
 #[test]
+fn errors_in_the_manifests_are_mentioned() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/analyze");
+    let output = Command::new(env!("CARGO_BIN_EXE_ferromesh"))
+        .args(["render", "--proxy", "web.default", "--source"])
+        .arg(format!("dir:{}", source.display()))
+        .output()
+        .expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let end = format!(
+        " errors in the manifests; what they say is left out (ferromesh analyze {} says what)",
+        source.display()
+    );
+    assert!(text.lines().any(|line| line.ends_with(&end)), "{text}");
+    assert!(output.status.success(), "{text}");
+}
+
+#[test]
 fn wrong_usage_is_one_line_and_status_2() {
     for arguments in [
         &[][..],
         &["--proxy", "nodot"],
         &["--proxy", "a.b", "--source", "dir:/no/such"],
+        &["--proxy", "a.b", "--source", "dir:Cargo.toml"],
+        &[
+            "--proxy",
+            "a.b",
+            "--source",
+            "dir:.",
+            "--default-namespace",
+            "A_B",
+        ],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_ferromesh"))
             .arg("render")

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
+use ferromesh_kube_source::directory::namespace;
 
 /// The control plane of Ferromesh: reads Kubernetes and Istio manifests and serves Envoys by xDS.
 ///
@@ -39,7 +40,7 @@ pub struct Arguments {
     pub source: PathBuf,
 
     /// The namespace of objects that name none.
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub default_namespace: String,
 
     /// Where Envoys connect without encryption: a loopback address, since nothing proves who a

@@ -6,7 +6,7 @@ mod process;
 mod refused;
 mod streams;
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use ferromesh_api::Key;
@@ -20,8 +20,33 @@ use prometheus_client::registry::Registry;
 use crate::findings::Findings;
 use count::Count;
 
-/// The content type of the text that is made of a registry.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A format of the text that is made of a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus' own, which everybody reads.
+    Plain,
+    /// OpenMetrics, for those who ask for it.
+    OpenMetrics,
+}
+
+impl Format {
+    /// What an `Accept` header asks for.
+    pub fn accepted(accept: &str) -> Self {
+        if accept.contains("application/openmetrics-text") {
+            Self::OpenMetrics
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// The content type.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Plain => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
 
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,8 +191,21 @@ impl Metrics {
 }
 
 /// The text of a registry.
-pub fn render(registry: &Registry) -> Result<String, fmt::Error> {
+pub fn render(registry: &Registry, format: Format) -> Result<String, fmt::Error> {
     let mut out = String::new();
-    prometheus_client::encoding::text::encode(&mut out, registry)?;
+    match format {
+        Format::OpenMetrics => prometheus_client::encoding::text::encode(&mut out, registry)?,
+        Format::Plain => {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode_registry(&mut text, registry)?;
+            // What OpenMetrics does not let be a counter, since its name has no `_total`.
+            for line in text.lines() {
+                match line.strip_suffix(" unknown") {
+                    Some(head) if line.starts_with("# TYPE ") => writeln!(out, "{head} counter")?,
+                    _ => writeln!(out, "{line}")?,
+                }
+            }
+        }
+    }
     Ok(out)
 }

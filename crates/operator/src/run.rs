@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ferromesh_chassis::failure::WRONG_USAGE;
 use ferromesh_chassis::{Failure, Shutdown, announce, listen, log, version};
-use ferromesh_kube_source::directory::Watch;
+use ferromesh_kube_source::directory::{OpenError, Watch};
 use ferromesh_kube_source::report::Places;
 use ferromesh_xds_server::{Limits, Plane, serve};
 
@@ -43,8 +44,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     let shutdown = Shutdown::on_signals()?;
     let (xds, xds_address) = listen::on("--plaintext-xds-address", plaintext_xds_address).await?;
     let (pages, debug_address) = listen::on("--debug-address", debug_address).await?;
-    let watch = Watch::open(&source, &default_namespace)
-        .map_err(|error| Failure::new(format!("--source: {error}")))?;
+    let watch = Watch::open(&source, &default_namespace).map_err(refused)?;
 
     let metrics = Arc::new(Metrics::new());
     let converged = Arc::clone(&metrics);
@@ -92,4 +92,12 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         tracing::info!("ended");
     }
     outcome
+}
+
+fn refused(error: OpenError) -> Failure {
+    let text = format!("--source: {error}");
+    match error {
+        OpenError::Directory(..) => Failure::with_status(text, WRONG_USAGE),
+        OpenError::Watcher(_) => Failure::new(text),
+    }
 }

@@ -64,10 +64,14 @@ impl Operator {
 
     /// The whole response to a GET.
     fn get(&self, path: &str) -> String {
+        self.get_as(path, "*/*")
+    }
+
+    fn get_as(&self, path: &str, accept: &str) -> String {
         let mut stream = TcpStream::connect(self.debug).expect("a connection");
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n"
         )
         .expect("a request");
         let mut text = String::new();
@@ -131,8 +135,13 @@ fn what_keeps_it_from_starting_is_one_line() {
         (&["--source", "dir:.", "--sauce"], 2, "'--sauce'"),
         (&["--source", "/etc"], 2, "write dir:/etc"),
         (
+            &["--source", "dir:.", "--default-namespace", "A_B"],
+            2,
+            "not a namespace name",
+        ),
+        (
             &["--source", "dir:/no/such/directory"],
-            1,
+            2,
             "/no/such/directory",
         ),
         (
@@ -222,12 +231,32 @@ fn bad_files_are_findings_and_sigterm_is_the_end() {
         "ferromesh_refused_object{kind=\"Service\",namespace=\"default\",name=\"web\",in_force=\"an older version\"} 1",
         "pilot_proxy_convergence_time_count 0",
         "process_resident_memory_bytes ",
+        "content-type: text/plain; version=0.0.4",
+        "# TYPE pilot_xds_pushes counter",
+        "# TYPE pilot_xds gauge",
+        "# TYPE process_cpu_seconds_total counter",
         "istio_build{component=\"pilot\",tag=\"",
     ] {
         assert!(
             metrics.lines().any(|found| found.starts_with(line)),
             "{line} is missing in {metrics}"
         );
+    }
+
+    assert!(
+        !metrics.contains("# EOF") && !metrics.contains("unknown"),
+        "{metrics}"
+    );
+    let open_metrics = operator.get_as(
+        "/metrics",
+        "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5",
+    );
+    for part in [
+        "content-type: application/openmetrics-text",
+        "\npilot_xds_pushes{type=\"cds\"} 0\n",
+        "\n# EOF\n",
+    ] {
+        assert!(open_metrics.contains(part), "{part}: {open_metrics}");
     }
 
     write("web.yaml", service);

@@ -8,7 +8,8 @@ use prometheus_client::encoding::{EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
 /// A counter that is exposed under its exact name. OpenMetrics would append `_total`, and the
-/// dashboards that people have ask for `pilot_xds_pushes`.
+/// dashboards that people have ask for `pilot_xds_pushes`. So its type is unknown there; nothing
+/// else has that type.
 #[derive(Clone, Debug, Default)]
 pub struct Count(Arc<AtomicU64>);
 

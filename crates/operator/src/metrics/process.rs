@@ -6,7 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::TypedMetric;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::count::Count;
 
 /// Clock ticks per second in `/proc`: 100 on every Linux, whatever the kernel's own clock is.
 const TICKS: f64 = 100.0;
@@ -71,7 +74,12 @@ impl Collector for Process {
         for (name, help, value) in values {
             let Some(value) = value else { continue };
             let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+            let ty = if name.ends_with("_total") {
+                Count::TYPE
+            } else {
+                gauge.metric_type()
+            };
+            gauge.encode(encoder.encode_descriptor(name, help, None, ty)?)?;
         }
         Ok(())
     }

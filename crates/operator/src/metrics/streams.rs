@@ -8,8 +8,10 @@ use ferromesh_xds_server::counters::TypeCounts;
 use ferromesh_xds_server::{Counts, Hub};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::TypedMetric;
 use prometheus_client::metrics::gauge::ConstGauge;
+
+use super::count::Count;
 
 /// The counters of all streams.
 #[derive(Debug)]
@@ -28,9 +30,10 @@ impl Collector for Streams {
             types,
         } = self.0.counts();
         let refusals: u64 = types.iter().map(|of_type| of_type.refusals).sum();
-        let open = self.0.open_streams() as u64;
+        let open = ConstGauge::new(self.0.open_streams() as u64);
+        let ty = open.metric_type();
+        open.encode(encoder.encode_descriptor("pilot_xds", "Connected proxies", None, ty)?)?;
         for (name, help, value) in [
-            ("pilot_xds", "Connected proxies", open),
             (
                 "pilot_total_xds_rejects",
                 "Resources that a proxy refused",
@@ -88,7 +91,7 @@ impl Collector for Streams {
                 |of_type| of_type.resources,
             ),
         ] {
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Unknown)?;
+            let mut family = encoder.encode_descriptor(name, help, None, Count::TYPE)?;
             for of_type in types
                 .iter()
                 .filter(|of_type| of_type.ty != ResourceType::Secret)
@@ -108,5 +111,5 @@ fn one(
     value: u64,
 ) -> Result<(), fmt::Error> {
     let gauge = ConstGauge::new(value);
-    gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Unknown)?)
+    gauge.encode(encoder.encode_descriptor(name, help, None, Count::TYPE)?)
 }
