@@ -11,8 +11,8 @@ use crate::bootstrap::{self, Chosen};
 use crate::drain;
 use crate::envoy::Envoy;
 use crate::reservation::{self, Binding, Reservation};
-use crate::settings::{Interception, Settings};
-use crate::status::{self, Phase};
+use crate::settings::{Interception, Settings, XdsAddress};
+use crate::status::{self, Lack, Phase, Unready};
 
 /// The name under which the agent announces its addresses.
 const PROGRAM: &str = "ferromesh-agent";
@@ -25,6 +25,12 @@ const READINESS_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The longest such interval.
 const LONGEST_READINESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long configuration may take before the agent complains.
+const FIRST_COMPLAINT: Duration = Duration::from_secs(5);
+
+/// How long it waits before it complains again.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The pause before an Envoy that died is started again; it doubles with each failure.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -64,7 +70,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
 
     let (phase, watched) = watch::channel(Phase::Running);
     tokio::spawn(status::serve(listener, admin, watched.clone()));
-    tokio::spawn(log_readiness(admin, watched));
+    tokio::spawn(log_readiness(admin, settings.xds.clone(), watched));
     let Some(mut envoy) = keep_running(&settings, chosen, first, &phase, &shutdown).await else {
         return Ok(());
     };
@@ -152,15 +158,50 @@ async fn keep_running(
     }
 }
 
-/// Logs when the proxy becomes ready, and again after a restart.
-async fn log_readiness(admin: Admin, mut phase: watch::Receiver<Phase>) {
+/// When to complain that no configuration comes.
+struct Complaints {
+    /// The time at which the next one is due.
+    due: Duration,
+}
+
+impl Complaints {
+    fn new() -> Self {
+        Self {
+            due: FIRST_COMPLAINT,
+        }
+    }
+
+    /// Whether to complain now, after waiting for so long.
+    fn is_due(&mut self, waited: Duration) -> bool {
+        let is_due = waited >= self.due;
+        if is_due {
+            self.due = waited + COMPLAINT_INTERVAL;
+        }
+        is_due
+    }
+}
+
+/// Logs when the proxy becomes ready, and again after a restart; and that the control plane sends nothing.
+async fn log_readiness(admin: Admin, xds: XdsAddress, mut phase: watch::Receiver<Phase>) {
     loop {
         let begin = Instant::now();
+        let mut complaints = Complaints::new();
         let mut pause = READINESS_INTERVAL;
         loop {
             let current = *phase.borrow_and_update();
-            if status::readiness(admin, current).await.is_ok() {
-                break;
+            match status::readiness(admin, current).await {
+                Ok(()) => break,
+                Err(Unready::Unconfigured(lack)) if complaints.is_due(begin.elapsed()) => {
+                    let what = match lack {
+                        // They come first.
+                        Lack::Clusters => "nothing",
+                        Lack::Listeners => "no listeners",
+                    };
+                    tracing::warn!(
+                        "not ready: the control plane at {xds} has sent {what} yet (is it running, is --xds right?)"
+                    );
+                }
+                Err(_) => {}
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_READINESS_INTERVAL);
@@ -176,5 +217,17 @@ async fn log_readiness(admin: Admin, mut phase: watch::Receiver<Phase>) {
         {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints_come_after_5_seconds_and_then_every_minute() {
+        let mut complaints = Complaints::new();
+        let seconds = (0..130).filter(|second| complaints.is_due(Duration::from_secs(*second)));
+        assert_eq!(seconds.collect::<Vec<_>>(), [5, 65, 125]);
     }
 }

@@ -134,6 +134,16 @@ impl FromStr for XdsAddress {
     }
 }
 
+impl fmt::Display for XdsAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        match host {
+            Host::Address(address) => SocketAddr::new(*address, *port).fmt(formatter),
+            Host::Name(name) => write!(formatter, "{name}:{port}"),
+        }
+    }
+}
+
 fn checked(host: Host, port: u16) -> Result<XdsAddress, String> {
     if port == 0 {
         return Err("the control plane's port cannot be 0".to_owned());
@@ -169,6 +179,12 @@ mod tests {
             parse("control.mesh:15010"),
             Ok(("control.mesh".to_owned(), 15010))
         );
+        for text in ["127.0.0.1:15010", "[::1]:15010", "control.mesh:15010"] {
+            let shown = text
+                .parse::<XdsAddress>()
+                .map(|address| address.to_string());
+            assert_eq!(shown.as_deref(), Ok(text));
+        }
         for bad in [
             "",
             "host",

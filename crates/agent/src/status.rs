@@ -1,6 +1,7 @@
 //! The agent's own HTTP interface: whether the proxy is ready, and Envoy's statistics.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -32,6 +33,39 @@ pub enum Phase {
     Restarting,
     /// The proxy ends.
     Draining,
+}
+
+/// What the control plane has to send before the proxy can take traffic, in that order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lack {
+    /// Clusters.
+    Clusters,
+    /// Listeners.
+    Listeners,
+}
+
+/// Why the proxy can't take traffic.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Unready {
+    /// The control plane has not sent any of these yet.
+    Unconfigured(Lack),
+    /// Something else, in a few words.
+    Otherwise(String),
+}
+
+impl fmt::Display for Unready {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unconfigured(lack) => {
+                let what = match lack {
+                    Lack::Clusters => "clusters",
+                    Lack::Listeners => "listeners",
+                };
+                write!(formatter, "the control plane has sent no {what} yet")
+            }
+            Self::Otherwise(why) => formatter.write_str(why),
+        }
+    }
 }
 
 type Body = BoxBody<Bytes, hyper::Error>;
@@ -74,7 +108,7 @@ async fn answer(request: &Request<Incoming>, admin: Admin, phase: Phase) -> Resp
     match request.uri().path() {
         "/ready" | "/healthz/ready" => match readiness(admin, phase).await {
             Ok(()) => text(StatusCode::OK, "ready"),
-            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &why.to_string()),
         },
         "/stats/prometheus" => match admin.send(Method::GET, "/stats/prometheus?usedonly").await {
             Ok(scraped) => scraped.map(BodyExt::boxed),
@@ -100,22 +134,21 @@ fn text(status: StatusCode, line: &str) -> Response<Body> {
 /// Whether the proxy can take traffic, or why not.
 ///
 /// # Errors
-/// The reason, in a few words.
-pub async fn readiness(admin: Admin, phase: Phase) -> Result<(), String> {
-    match phase {
-        Phase::Running => judge(
-            &admin
-                .stats(READINESS)
-                .await
-                .map_err(|error| error.to_string())?,
-        ),
-        Phase::Restarting => Err("envoy is being restarted".to_owned()),
-        Phase::Draining => Err("the proxy is draining".to_owned()),
-    }
+/// The reason.
+pub async fn readiness(admin: Admin, phase: Phase) -> Result<(), Unready> {
+    let why = match phase {
+        Phase::Running => match admin.stats(READINESS).await {
+            Ok(stats) => return judge(&stats),
+            Err(error) => error.to_string(),
+        },
+        Phase::Restarting => "envoy is being restarted".to_owned(),
+        Phase::Draining => "the proxy is draining".to_owned(),
+    };
+    Err(Unready::Otherwise(why))
 }
 
 /// Istio's rule: Envoy is live, its workers run, and it has had clusters and listeners from the control plane.
-fn judge(stats: &str) -> Result<(), String> {
+fn judge(stats: &str) -> Result<(), Unready> {
     let value = |name: &str| {
         let line = stats
             .lines()
@@ -127,16 +160,16 @@ fn judge(stats: &str) -> Result<(), String> {
         value(&format!("{kind}.update_success")) + value(&format!("{kind}.update_rejected")) > 0
     };
     if !answered("cluster_manager.cds") {
-        return Err("the control plane has sent no clusters yet".to_owned());
+        return Err(Unready::Unconfigured(Lack::Clusters));
     }
     if !answered("listener_manager.lds") {
-        return Err("the control plane has sent no listeners yet".to_owned());
+        return Err(Unready::Unconfigured(Lack::Listeners));
     }
     // The state is 0 when live; a line that is missing must not count as that.
     if !stats.lines().any(|line| line == "server.state: 0")
         || value("listener_manager.workers_started") != 1
     {
-        return Err("envoy is not live yet".to_owned());
+        return Err(Unready::Otherwise("envoy is not live yet".to_owned()));
     }
     Ok(())
 }
@@ -162,7 +195,7 @@ mod tests {
             (stats(1, 1, 0, 0), "not live"),
             (String::new(), "no clusters"),
         ] {
-            let line = judge(&stats).unwrap_err();
+            let line = judge(&stats).unwrap_err().to_string();
             assert!(line.contains(why), "{line}");
         }
     }

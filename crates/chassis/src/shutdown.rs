@@ -1,5 +1,7 @@
 //! The signals that end a program.
 
+use std::time::{Duration, Instant};
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -22,6 +24,31 @@ impl Trigger {
     }
 }
 
+/// A signal within this time of the first one means nothing more.
+const REPETITION: Duration = Duration::from_secs(1);
+
+/// What a signal means.
+#[derive(Debug, Eq, PartialEq)]
+enum Asked {
+    First,
+    Repeatedly,
+    Again,
+}
+
+impl Asked {
+    /// What a signal means that comes now, where `first` is when the first one came.
+    fn now(first: &mut Option<Instant>, now: Instant) -> Self {
+        match *first {
+            None => {
+                *first = Some(now);
+                Self::First
+            }
+            Some(first) if now.duration_since(first) < REPETITION => Self::Repeatedly,
+            Some(_) => Self::Again,
+        }
+    }
+}
+
 impl Shutdown {
     /// A shutdown that begins when its trigger says so. It also begins when the trigger is dropped.
     pub fn manual() -> (Trigger, Self) {
@@ -29,8 +56,9 @@ impl Shutdown {
         (Trigger(sender), Self { begun })
     }
 
-    /// A shutdown that begins with the first SIGTERM or SIGINT. The second one ends the process at once, for a person
-    /// who doesn't want to wait for the drain. Must be called within a tokio runtime.
+    /// A shutdown that begins with the first SIGTERM or SIGINT. A later one ends the process at once, for a person
+    /// who doesn't want to wait for the drain, unless it comes within a second: supervisors repeat themselves, and
+    /// terminals signal a whole group of processes whose leader passes the signal on. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// When the signals cannot be listened to.
@@ -40,17 +68,22 @@ impl Shutdown {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
         let (trigger, shutdown) = Self::manual();
         tokio::spawn(async move {
-            for first in [true, false] {
+            let mut first = None;
+            loop {
                 let name = tokio::select! {
                     _ = terminate.recv() => "SIGTERM",
                     _ = interrupt.recv() => "SIGINT",
                 };
-                if first {
-                    tracing::info!(signal = name, "shutting down");
-                    trigger.begin();
-                } else {
-                    tracing::warn!(signal = name, "asked a second time: ending at once");
-                    std::process::exit(1);
+                match Asked::now(&mut first, Instant::now()) {
+                    Asked::First => {
+                        tracing::info!(signal = name, "shutting down");
+                        trigger.begin();
+                    }
+                    Asked::Repeatedly => {}
+                    Asked::Again => {
+                        tracing::warn!(signal = name, "asked a second time: ending at once");
+                        std::process::exit(1);
+                    }
                 }
             }
         });
@@ -82,6 +115,21 @@ mod tests {
         shutdown.begun().await;
         other.begun().await;
         assert!(other.has_begun());
+    }
+
+    #[test]
+    fn signals_in_quick_succession_are_one() {
+        let begin = Instant::now();
+        let mut first = None;
+        for (after, expected) in [
+            (0, Asked::First),
+            (0, Asked::Repeatedly),
+            (999, Asked::Repeatedly),
+            (1000, Asked::Again),
+        ] {
+            let now = begin + Duration::from_millis(after);
+            assert_eq!(Asked::now(&mut first, now), expected, "after {after} ms");
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]
