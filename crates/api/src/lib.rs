@@ -7,11 +7,12 @@
 //! What this crate deliberately does not know: what anything means. Validation beyond types, and
 //! lowering, are the dialects' work.
 //!
-//! Reading order: [`object`], [`read`], [`mod@advice`], [`part`], [`mod@scope`],
+//! Reading order: [`object`], [`read`], [`mod@advice`], [`fields`], [`part`], [`mod@scope`],
 //! [`timestamp`], [`duration`], [`istio`].
 
 pub mod advice;
 pub mod duration;
+pub mod fields;
 pub mod istio;
 pub mod object;
 pub mod part;

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::advice::plain;
 use crate::strict::Strict;
 
 /// What sort of fault.
@@ -93,7 +94,7 @@ pub fn read<T: DeserializeOwned>(value: &Value, at: &str) -> (Option<T>, Vec<Fau
             } else {
                 FaultKind::WrongType
             };
-            faults.push(Fault::new(kind, path, message));
+            faults.push(Fault::new(kind, path, plain(&message)));
             (None, faults)
         }
     }

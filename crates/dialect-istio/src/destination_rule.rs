@@ -106,11 +106,13 @@ fn lower_subsets(
             continue;
         }
         if !seen.insert(name.clone()) {
-            remarks.error(
-                &at.field("name"),
-                "duplicate-subset",
-                format!("subset {name:?} is written twice"),
-            );
+            remarks
+                .error(
+                    &at.field("name"),
+                    "duplicate-subset",
+                    format!("subset {name:?} is written twice"),
+                )
+                .advise("remove one of them, or rename it");
             continue;
         }
         let scope = Scope {

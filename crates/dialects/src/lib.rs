@@ -6,6 +6,7 @@
 //!
 //! Reading order: [`lower()`] → [`kinds`] → [`support`].
 
+mod hint;
 pub mod kinds;
 mod lower;
 pub mod support;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ferromesh_api::advice::advice;
 use ferromesh_api::{Key, Object, Scope, scope};
 use ferromesh_dialect_kubernetes::metadata;
 use ferromesh_mesh::closest::closest;
@@ -13,8 +12,8 @@ use ferromesh_mesh::path::Path;
 use ferromesh_mesh::unit::Unit;
 use serde_json::json;
 
+use crate::hint;
 use crate::kinds::{KINDS, Kind, Treatment, find};
-use crate::support;
 
 /// All that an object says. Never fails: what nobody understands is said in the diagnostics.
 pub fn lower(object: &Object) -> Unit {
@@ -31,11 +30,7 @@ pub fn lower(object: &Object) -> Unit {
     let mut diagnostics = remarks.into_list();
     for diagnostic in &mut diagnostics {
         if diagnostic.hint.is_none() {
-            diagnostic.hint = match diagnostic.code {
-                "unknown-field" => support::hint(object.group(), &object.kind, &diagnostic.path),
-                "wrong-type" => advice(&diagnostic.message).map(str::to_owned),
-                _ => None,
-            };
+            diagnostic.hint = hint::hint(object, diagnostic);
         }
     }
     Unit {

@@ -98,22 +98,45 @@ fn leads_to(prefix: &str, path: &str) -> bool {
     })
 }
 
+/// The names of the fields of the mapping at `path` (from the object's root), where the table
+/// knows it.
+pub(crate) fn names_at(group: &str, kind: &str, path: &str) -> BTreeSet<&'static str> {
+    let steps = match path.strip_prefix("spec.") {
+        Some(below) => steps(below),
+        None if path == "spec" => Vec::new(),
+        None => return BTreeSet::new(),
+    };
+    let mut names = below(&of_kind(group, kind), &steps);
+    names.retain(|name| !matches!(*name, "[]" | "{}"));
+    names
+}
+
+/// The steps of every leaf of a kind.
+fn of_kind(group: &str, kind: &str) -> Vec<Vec<&'static str>> {
+    fields()
+        .filter(|field| field.kind == kind && field.group == group)
+        .map(|field| steps(field.path))
+        .collect()
+}
+
+/// The steps that follow `above` in any of these leaves.
+fn below(leaves: &[Vec<&'static str>], above: &[&str]) -> BTreeSet<&'static str> {
+    leaves
+        .iter()
+        .filter(|leaf| {
+            let mut both = leaf.iter().zip(above);
+            leaf.len() > above.len() && both.all(|(known, step)| matches(known, step))
+        })
+        .filter_map(|leaf| leaf.get(above.len()).copied())
+        .collect()
+}
+
 /// A way out for the author of an unknown field at `path` (from the object's root).
 pub(crate) fn hint(group: &str, kind: &str, path: &str) -> Option<String> {
     let mut steps = steps(path.strip_prefix("spec.")?);
     let name = steps.pop()?;
-    let of_kind: Vec<Vec<&str>> = fields()
-        .filter(|field| field.kind == kind && field.group == group)
-        .map(|field| self::steps(field.path))
-        .collect();
-    let siblings: BTreeSet<&str> = of_kind
-        .iter()
-        .filter(|leaf| {
-            let above = leaf.iter().zip(&steps);
-            leaf.len() > steps.len() && above.into_iter().all(|(known, step)| matches(known, step))
-        })
-        .filter_map(|leaf| leaf.get(steps.len()).copied())
-        .collect();
+    let of_kind = of_kind(group, kind);
+    let siblings = below(&of_kind, &steps);
     if let Some(meant) = closest(name, siblings.iter().copied()) {
         return Some(format!("did you mean {meant:?}?"));
     }

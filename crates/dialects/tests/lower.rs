@@ -169,11 +169,67 @@ fn a_text_without_quotes_comes_with_a_way_out() {
 }
 
 #[test]
+fn a_wrong_type_comes_with_a_way_out() {
+    for (fields, expected) in [
+        (
+            "match: [{port: \"80\"}]",
+            "spec.http[0].match[0].port (write it without quotes)",
+        ),
+        (
+            "match: [{uri: /a}]",
+            "spec.http[0].match[0].uri (write {exact: …}, {prefix: …} or {regex: …})",
+        ),
+        (
+            "retries: 3",
+            "spec.http[0].retries (its fields are attempts, backoff, perTryTimeout, \
+             retryIgnorePreviousHosts, retryOn, retryRemoteLocalities)",
+        ),
+        (
+            "match: {uri: {exact: /a}}",
+            "spec.http[0].match (write [a, b], or each item on a line of its own after \"- \")",
+        ),
+    ] {
+        check(&rule(fields), &[&format!("error wrong-type {expected}")]);
+    }
+    let balanced = |simple: &str| {
+        format!(
+            "{{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {{name: a, namespace: b}}, \
+             spec: {{host: a, trafficPolicy: {{loadBalancer: {{simple: {simple}}}}}}}}}"
+        )
+    };
+    for (simple, meant) in [("ROUND", "ROUND_ROBIN"), ("RANDON", "RANDOM")] {
+        let expected = format!(
+            "error wrong-type spec.trafficPolicy.loadBalancer.simple (did you mean {meant:?}?)"
+        );
+        check(&balanced(simple), &[&expected]);
+    }
+}
+
+#[test]
+fn an_unknown_field_of_the_mesh_comes_with_a_way_out() {
+    for (spec, expected) in [
+        (
+            "{acessLogFile: /dev/stdout}",
+            "spec.acessLogFile (did you mean \"accessLogFile\"?)",
+        ),
+        (
+            "{outboundTrafficPolicy: {mod: ALLOW_ANY}}",
+            "spec.outboundTrafficPolicy.mod (did you mean \"mode\"?)",
+        ),
+    ] {
+        let object = format!(
+            "{{apiVersion: mesh.istio.io/v1alpha1, kind: MeshConfig, metadata: {{name: a}}, spec: {spec}}}"
+        );
+        check(&object, &[&format!("error unknown-field {expected}")]);
+    }
+}
+
+#[test]
 fn what_stands_around_the_spec_is_read_as_strictly() {
     let text = rule("timeout: 1s");
     check(
         &text.replace("namespace: b", "namespace: b, lables: {}"),
-        &["error unknown-field metadata.lables"],
+        &["error unknown-field metadata.lables (did you mean \"labels\"?)"],
     );
     check(
         &text.replace("spec:", "specs: {}\nspec:"),

@@ -22,10 +22,11 @@ pub(super) fn check(
     if services.is_empty() && !(host.is_wildcard() && reading.is_covering(host)) {
         let message = format!("no service is called {host}: this has no effect");
         let field = policies.origin.field("host");
-        list.push(
-            warn(&field, "unknown-host", message)
-                .hint(way_to_host(host, &policies.namespace, reading)),
-        );
+        list.push(warn(&field, "unknown-host", message).hint(way_to_host(
+            host,
+            &policies.namespace,
+            reading,
+        )));
     }
     for port in policies.policy.ports.keys() {
         let is_known = |(_, service): &(_, &Arc<Service>)| {

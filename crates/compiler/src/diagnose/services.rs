@@ -34,7 +34,8 @@ pub(super) fn check(
             rank.seniority.id.object, service.host, service.namespace
         );
         list.push(
-            warn(&service.origin, "conflicting-hosts", message).hint("rename or remove one of them"),
+            warn(&service.origin, "conflicting-hosts", message)
+                .hint("rename or remove one of them"),
         );
     }
 }

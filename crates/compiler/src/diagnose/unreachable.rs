@@ -18,16 +18,22 @@ pub(super) fn check(routes: &HttpRoutes, list: &mut Vec<Diagnostic>) {
         let shadows: Vec<_> = rule
             .matches
             .iter()
-            .map(|matches| (matches, earlier.iter().find(|first| covers(first, matches))))
+            .map(|matches| {
+                let mut earlier = earlier.iter().enumerate();
+                (matches, earlier.find(|(_, first)| covers(first, matches)))
+            })
             .collect();
         let all = shadows.iter().all(|(_, by)| by.is_some());
-        if let Some((_, Some(by))) = shadows.first().filter(|_| all) {
+        let first = shadows.iter().filter_map(|(_, by)| *by);
+        if let Some((_, by)) = first.min_by_key(|(at, _)| *at).filter(|_| all) {
             let message = format!("never reached: {} takes these requests", by.origin.path);
-            list.push(warn(&rule.origin, "unreachable-rule", message)
-                .hint(format!("put this rule before {}", rule_of(&by.origin.path))));
+            list.push(
+                warn(&rule.origin, "unreachable-rule", message)
+                    .hint(format!("put this rule before {}", rule_of(&by.origin.path))),
+            );
         } else {
             for (matches, by) in shadows {
-                if let Some(by) = by {
+                if let Some((_, by)) = by {
                     let message = format!("never reached: {} takes these requests", by.origin.path);
                     list.push(warn(&matches.origin, "unreachable-match", message));
                 }
