@@ -4,9 +4,27 @@ use ferromesh_api::advice::{advice, known_words, wants_mapping};
 use ferromesh_api::{Object, fields, istio};
 use ferromesh_mesh::closest::closest;
 use ferromesh_mesh::diagnostic::Diagnostic;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::support;
+
+/// The fields of Kubernetes' ObjectMeta, whose type only the source side sees.
+const METADATA: &[&str] = &[
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
 
 /// A way out of a remark on an object, for faults of form.
 pub(crate) fn hint(object: &Object, diagnostic: &Diagnostic) -> Option<String> {
@@ -28,7 +46,7 @@ pub(crate) fn hint(object: &Object, diagnostic: &Diagnostic) -> Option<String> {
 fn unknown_field(object: &Object, path: &str) -> Option<String> {
     let (parent, name) = path.rsplit_once('.')?;
     let known = if parent == "metadata" {
-        fields::names::<ObjectMeta>()
+        METADATA
     } else if object.kind == "MeshConfig" {
         of_mesh_config(parent)
     } else {
