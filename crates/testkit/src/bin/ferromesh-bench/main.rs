@@ -16,9 +16,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
+use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+use ferromesh_testkit::ads_client::{AdsClient, Variant};
+use ferromesh_testkit::fake_envoy::node;
 use fleet::Fleet;
 use server::Server;
-use world::World;
+use world::{World, address};
 
 /// Benchmarks of the control plane.
 #[derive(Parser)]
@@ -202,7 +205,8 @@ async fn compare(operator: &Path, services: usize, size: usize, rounds: usize) -
     );
     let fleet = new_services(&server, &world, fleet, size, rounds).await?;
     reconnect(&server, &world, fleet, size).await?;
-    strangers(&server, &world, size, rounds).await
+    strangers(&server, &world, size, rounds).await?;
+    hostile(&server, size).await
 }
 
 fn row(size: usize, measure: &str, ours: &str, floor: &str) {
@@ -280,6 +284,53 @@ async fn reconnect(
     let start = Instant::now();
     world.flap(1)?;
     fleet.wait(&world.flapping_cluster(), start).await?;
+    Ok(())
+}
+
+/// Clients that ask for everything and for thousands of names that nobody has, and never read.
+async fn hostile(server: &Server, size: usize) -> io::Result<()> {
+    let before = server.resident()?;
+    let mut clients = Vec::with_capacity(size);
+    for number in 0..size {
+        let window = 1 << 14;
+        let mut client =
+            AdsClient::connect_with_window(server.address, Variant::Delta, window).await?;
+        client.send(&DeltaDiscoveryRequest {
+            node: Some(node(
+                "mesh",
+                &format!("hostile-{number}"),
+                &address("mesh", number),
+            )),
+            type_url: "type.googleapis.com/envoy.config.cluster.v3.Cluster".to_owned(),
+            ..DeltaDiscoveryRequest::default()
+        })?;
+        client.send(&DeltaDiscoveryRequest {
+            type_url: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+                .to_owned(),
+            resource_names_subscribe: (0..8_000)
+                .map(|name| format!("nobody-{number}-{name}"))
+                .collect(),
+            ..DeltaDiscoveryRequest::default()
+        })?;
+        clients.push(client);
+    }
+    // They say no more, so this is all that the server will ever have to do for them.
+    let mut cpu = server.cpu()?;
+    loop {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        let now = server.cpu()?;
+        if now - cpu < Duration::from_millis(5) {
+            break;
+        }
+        cpu = now;
+    }
+    let each = server.resident()?.saturating_sub(before) / size as u64 / 1024;
+    row(
+        size,
+        "resident memory for each hostile client",
+        &format!("{each} KiB"),
+        "",
+    );
     Ok(())
 }
 
