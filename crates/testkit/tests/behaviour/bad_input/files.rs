@@ -142,7 +142,9 @@ async fn files_that_cannot_be_read_keep_what_they_said() {
     symlink("..", stage.file("sub/up")).expect("a link");
     symlink(".", stage.file("sub/here")).expect("a link");
     symlink("nowhere", stage.file("sub/nowhere.yaml")).expect("a link");
+    stage.finding("missing-file", "nowhere.yaml").await;
     stage.still("third").await;
+    fs::remove_file(stage.file("sub/nowhere.yaml")).expect("removed");
     stage.nothing_is_wrong().await;
     // A file that vanishes takes its objects with it.
     fs::remove_file(&path).expect("removed");

@@ -51,10 +51,10 @@ async fn the_control_plane_says_in_one_line_why_it_does_not_start() {
         (&["--source", "dir:"], 2, "the path is empty"),
         (
             &["--source", "dir:/no/such/directory", xds, free, debug, free],
-            1,
+            2,
             "/no/such/directory",
         ),
-        (&["--source", &file, xds, free, debug, free], 1, "--source"),
+        (&["--source", &file, xds, free, debug, free], 2, "--source"),
         (
             &["--source", "dir:.", xds, "0.0.0.0:0"],
             2,
