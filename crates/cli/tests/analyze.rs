@@ -71,6 +71,11 @@ fn check(path: &Path) {
             ]
         );
     }
+    let remarks: BTreeSet<_> = records
+        .iter()
+        .map(|record| format!("{} {} {}", record["object"], record["path"], record["code"]))
+        .collect();
+    assert_eq!(remarks.len(), records.len(), "{name}: said twice: {json:#}");
     let lines: Vec<_> = records
         .iter()
         .map(|record| record["line"].as_u64())
