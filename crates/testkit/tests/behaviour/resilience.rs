@@ -131,7 +131,7 @@ spec:
     let outbound = shop.client.outbound(80);
     eventually("what was open to the dead one is noticed", async || {
         let tally = many(outbound, Protocol::Http1, 4, 20, |_| get("/")).await;
-        if tally.status(200) == 20 {
+        if tally.instance("product-v2") == 20 {
             Ok(())
         } else {
             Err(format!("{tally:?}"))
