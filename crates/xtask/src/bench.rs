@@ -59,6 +59,8 @@ fn release(root: &Path) -> Result<()> {
             "ferromesh-operator",
             "--package",
             "ferromesh-testkit",
+            "--features",
+            "ferromesh-operator/jemalloc",
         ])
         .status()?;
     if !status.success() {

@@ -156,7 +156,7 @@ async fn compare(operator: &Path, services: usize, size: usize, rounds: usize) -
     // Whoever comes first makes the control plane compile what all share.
     let mut witness = Fleet::connect(server.address, "mesh", 1).await?;
     witness.settle().await;
-    let before = server.resident()?;
+    let before = settled(&server).await?;
     let (cpu, start) = (server.cpu()?, Instant::now());
     let mut fleet = Fleet::connect(server.address, "mesh", size).await?;
     fleet.settle().await;
@@ -165,7 +165,7 @@ async fn compare(operator: &Path, services: usize, size: usize, rounds: usize) -
     let cold = format!("{elapsed:.2} s for all, {cpu:.0} µs CPU each");
     row(size, "cold connect, all have everything", &cold, "");
     drop(witness);
-    let resident = server.resident()?;
+    let resident = settled(&server).await?;
     let per_proxy = resident.saturating_sub(before) / size as u64 / 1024;
     row(
         size,
@@ -207,6 +207,19 @@ async fn compare(operator: &Path, services: usize, size: usize, rounds: usize) -
     reconnect(&server, &world, fleet, size).await?;
     strangers(&server, &world, size, rounds).await?;
     hostile(&server, size).await
+}
+
+/// Resident memory when it falls no more: an allocator may take its time to give memory back.
+async fn settled(server: &Server) -> io::Result<u64> {
+    let mut resident = server.resident()?;
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = server.resident()?;
+        if now + (1 << 20) > resident {
+            return Ok(now);
+        }
+        resident = now;
+    }
 }
 
 fn row(size: usize, measure: &str, ours: &str, floor: &str) {
@@ -289,7 +302,7 @@ async fn reconnect(
 
 /// Clients that ask for everything and for thousands of names that nobody has, and never read.
 async fn hostile(server: &Server, size: usize) -> io::Result<()> {
-    let before = server.resident()?;
+    let before = settled(server).await?;
     let mut clients = Vec::with_capacity(size);
     for number in 0..size {
         let window = 1 << 14;
@@ -324,7 +337,7 @@ async fn hostile(server: &Server, size: usize) -> io::Result<()> {
         }
         cpu = now;
     }
-    let each = server.resident()?.saturating_sub(before) / size as u64 / 1024;
+    let each = settled(server).await?.saturating_sub(before) / size as u64 / 1024;
     row(
         size,
         "resident memory for each hostile client",
