@@ -199,6 +199,9 @@ impl Session {
             if self.sent.insert(id.0) {
                 self.unaccepted.insert(id.0);
                 fresh.push(*id);
+            } else if ty == ResourceType::Route && self.unaccepted.contains(id.0) {
+                // If the client refused the table, it ignored the hosts that came after it.
+                fresh.push(*id);
             }
         }
         for (id, resource) in &batch.older {
