@@ -248,6 +248,10 @@ impl Session {
             self.watches.get_mut(ty).gone.remove(name) | self.closing.remove(ty, name);
         if still_there {
             self.sent.insert(new.0);
+            if ty == ResourceType::Route {
+                // Hosts that came while the table seemed to be gone were left for its return.
+                self.tables_known(&[new], false);
+            }
         }
         if let Some(old) = self.leaving.remove(name) {
             self.memory.unpin(&old);

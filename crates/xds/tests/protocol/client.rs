@@ -175,9 +175,10 @@ impl Client {
             self.drop_resource(ty, &name);
             self.absent.insert((ty, name));
         }
+        // Envoy takes what is sound of a set, and what the set lacks goes, even if it refuses the
+        // rest.
         if self.variant == Variant::StateOfTheWorld
             && matches!(ty, ResourceType::Cluster | ResourceType::Listener)
-            && refused.is_empty()
         {
             let gone = self
                 .held
