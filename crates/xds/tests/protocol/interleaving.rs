@@ -272,10 +272,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..150),
     ) {
         let variant = if delta { Variant::Delta } else { Variant::StateOfTheWorld };
-        // Envoy names what it refuses of a set of clusters or listeners. Of a set that is refused
-        // without a name, the session looks for the culprit one by one (`refusals`), but gives up
-        // where it does not know what the client had before: then the set stays refused.
-        let complaint = if named || !delta { Complaint::Named } else { Complaint::Unnamed };
+        let complaint = if named { Complaint::Named } else { Complaint::Unnamed };
         let mut play = Play::new(variant, faults, complaint);
         for step in &steps {
             play.step(step);
