@@ -1,9 +1,13 @@
 //! Statements with unresolved names. One declaration kind per file.
 
+pub mod authorization;
 pub mod endpoints;
 pub mod http_routes;
+pub mod key_set;
 pub mod mesh_config;
 pub mod node;
+pub mod peer_authentication;
+pub mod request_authentication;
 pub mod service;
 pub mod sidecar;
 pub mod traffic_policy;
@@ -33,6 +37,14 @@ pub enum Declaration {
     TrafficPolicies(Arc<traffic_policy::TrafficPolicies>),
     /// What proxies may see and how they listen (Sidecar).
     Sidecar(Arc<sidecar::Sidecar>),
+    /// Which connections workloads take (PeerAuthentication).
+    PeerAuthentication(Arc<peer_authentication::PeerAuthentication>),
+    /// Who may do what at workloads (AuthorizationPolicy).
+    Authorization(Arc<authorization::AuthorizationPolicy>),
+    /// Whose tokens workloads accept (RequestAuthentication).
+    RequestAuthentication(Arc<request_authentication::RequestAuthentication>),
+    /// Keys that the control plane has fetched.
+    KeySet(Arc<key_set::KeySet>),
 }
 
 /// Who may see a declaration (`exportTo`).

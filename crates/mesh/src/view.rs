@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod endpoints;
 pub mod listener;
 pub mod route_table;
+pub mod security;
 pub mod virtual_host;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Labels;
+use super::workload::PeerTls;
 use crate::name::{Hostname, Locality, Namespace, Network, NodeName, ServiceAccount, WorkloadName};
 
 /// Some instances of a service: an EndpointSlice, or the inline endpoints of an entry.
@@ -66,6 +67,8 @@ pub enum Identity {
         locality: Locality,
         /// Network.
         network: Network,
+        /// Whether it speaks the mesh's TLS.
+        peer_tls: PeerTls,
         /// Service account.
         service_account: ServiceAccount,
         /// Weight; at least 1.

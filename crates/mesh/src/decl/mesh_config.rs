@@ -1,14 +1,20 @@
 //! Settings for the whole mesh.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+use ferromesh_identity::TrustDomain;
 
 use super::Visibility;
 use crate::name::Namespace;
 use crate::policy::access_log::AccessLog;
+use crate::policy::ext_authz::ExternalAuthorizer;
 use crate::policy::keepalive::TcpKeepalive;
 use crate::policy::locality::LocalityPolicy;
+use crate::policy::path_normalization::PathNormalization;
 use crate::policy::retry::RetryPolicy;
+use crate::policy::tls::TlsParameters;
 
 /// Settings for the whole mesh (Istio's MeshConfig), complete: the dialect fills defaults, and
 /// lowers an empty configuration if there is none. The first by object name rules.
@@ -39,7 +45,39 @@ pub struct MeshConfig {
     /// How often DNS names are resolved again.
     pub dns_refresh: Duration,
     /// The trust domain of identities.
-    pub trust_domain: Arc<str>,
+    pub trust_domain: TrustDomain,
+    /// Names that stand for the trust domain in policies, sorted.
+    pub trust_domain_aliases: Vec<TrustDomain>,
+    /// Authorities of other trust domains.
+    pub authorities: Vec<Authority>,
+    /// Whether clients speak the mesh's TLS to who understands it without being told.
+    pub auto_mtls: AutoMtls,
+    /// Parameters of the mesh's TLS.
+    pub mesh_tls: TlsParameters,
+    /// Parameters of TLS towards others.
+    pub outside_tls: TlsParameters,
+    /// How paths are normalised.
+    pub paths: PathNormalization,
+    /// External authorizers by the name of their provider.
+    pub authorizers: BTreeMap<Arc<str>, ExternalAuthorizer>,
+}
+
+/// Authorities of trust domains (`caCertificates`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Authority {
+    /// Certificates in PEM.
+    pub certificates: Arc<str>,
+    /// The trust domains that they speak for; empty = the mesh's own.
+    pub trust_domains: Vec<TrustDomain>,
+}
+
+/// Whether clients speak the mesh's TLS to who understands it without being told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AutoMtls {
+    /// They do.
+    On,
+    /// Only where a policy says so.
+    Off,
 }
 
 /// What happens to traffic to names and addresses that the mesh does not know.

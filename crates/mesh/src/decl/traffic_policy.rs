@@ -11,6 +11,7 @@ use crate::policy::load_balancer::LoadBalancer;
 use crate::policy::locality::LocalityPolicy;
 use crate::policy::outlier::OutlierDetection;
 use crate::policy::retry_budget::RetryBudget;
+use crate::policy::tls::ClientTls;
 
 /// How a host is talked to: a DestinationRule.
 ///
@@ -75,4 +76,6 @@ pub struct TrafficPolicy {
     pub outlier: Option<OutlierDetection>,
     /// Retry budget.
     pub retry_budget: Option<RetryBudget>,
+    /// TLS.
+    pub tls: Option<ClientTls>,
 }

@@ -24,6 +24,8 @@ pub struct Workload {
     pub labels: Arc<Labels>,
     /// The service account that it runs as.
     pub service_account: ServiceAccount,
+    /// Whether it speaks the mesh's TLS.
+    pub peer_tls: PeerTls,
     /// Its node.
     pub node: Option<NodeName>,
     /// Its locality if it says so itself; else that of its node.
@@ -36,6 +38,16 @@ pub struct Workload {
     pub weight: u32,
     /// Where it was said.
     pub origin: Origin,
+}
+
+/// Whether a workload speaks the mesh's TLS as a server: it has a proxy
+/// (`security.istio.io/tlsMode: istio`), or, as an entry, an account and no other word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeerTls {
+    /// It does not.
+    Plain,
+    /// It does.
+    Mesh,
 }
 
 /// What kind of workload.

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferromesh_identity::TrustDomain;
+
 use crate::name::{Hostname, Locality, SubsetName};
 use crate::origin::Origin;
 use crate::policy::connection_pool::HttpVersion;
@@ -12,6 +14,7 @@ use crate::policy::load_balancer::LoadBalancer;
 use crate::policy::outlier::OutlierDetection;
 use crate::policy::protocol::Protocol;
 use crate::policy::retry_budget::RetryBudget;
+use crate::policy::tls::{ClientTls, TlsParameters};
 
 /// The name of a cluster; the target renders it (`outbound|80|v1|host`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +52,8 @@ pub struct Cluster {
     pub protocol: Protocol,
     /// Which HTTP version is spoken (only for HTTP and detected ports).
     pub http_version: HttpVersion,
+    /// TLS.
+    pub tls: UpstreamTls,
     /// Choice of an instance.
     pub load_balancer: LoadBalancer,
     /// Whether localities have weights or priorities (then the balancer is locality-aware).
@@ -74,6 +79,33 @@ pub struct Cluster {
     pub service: Option<ClusterService>,
     /// The object whose policy is in force; else the service's.
     pub origin: Option<Origin>,
+}
+
+/// TLS towards the instances of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamTls {
+    /// None.
+    Off,
+    /// The mesh's, towards instances that understand it.
+    Auto(MeshTls),
+    /// The mesh's.
+    Mesh(MeshTls),
+    /// As a policy says; never [`ClientTls::Disable`] or [`ClientTls::Mesh`].
+    Other(ClientTls, TlsParameters),
+}
+
+/// The mesh's TLS towards the instances of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MeshTls {
+    /// Server name to ask for; empty = `outbound_.PORT_.SUBSET_.HOST`.
+    pub sni: Arc<str>,
+    /// URI or DNS names of which the server must have one, sorted; empty = any identity of the
+    /// trust domain.
+    pub names: Vec<Arc<str>>,
+    /// The trust domain of the mesh.
+    pub trust_domain: TrustDomain,
+    /// Parameters.
+    pub parameters: TlsParameters,
 }
 
 /// The service that a cluster belongs to.

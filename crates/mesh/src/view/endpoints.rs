@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::cluster::ClusterName;
 use crate::decl::endpoints::EndpointState;
+use crate::decl::workload::PeerTls;
 use crate::name::Locality;
 
 /// The instances of a cluster.
@@ -41,4 +42,6 @@ pub struct ClusterEndpoint {
     pub state: EndpointState,
     /// Weight; at least 1.
     pub weight: u32,
+    /// Whether it speaks the mesh's TLS on this port.
+    pub peer_tls: PeerTls,
 }

@@ -1,14 +1,17 @@
 //! A listener.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::cluster::ClusterName;
 use super::route_table::TableName;
+use super::security::InboundSecurity;
 use crate::origin::Origin;
 use crate::policy::access_log::AccessLog;
+use crate::policy::mtls::MtlsMode;
 
 /// A listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,11 +90,17 @@ pub enum ListenerTraffic {
         ports: Vec<InboundPort>,
         /// Ports that nobody declared.
         rest: ClusterName,
+        /// Which connections they take.
+        rest_mtls: MtlsMode,
+        /// What is demanded of those who connect.
+        security: Arc<InboundSecurity>,
     },
     /// Inbound traffic on a bound port.
     Inbound {
         /// The port.
         port: InboundPort,
+        /// What is demanded of those who connect.
+        security: Arc<InboundSecurity>,
     },
 }
 
@@ -142,9 +151,11 @@ pub struct InboundPort {
     pub cluster: ClusterName,
     /// What is spoken.
     pub traffic: InboundTraffic,
+    /// Which connections it takes.
+    pub mtls: MtlsMode,
     /// The service's fully qualified name and port for names of routes and statistics,
     /// such as `reviews.default.svc.cluster.local:9080`.
-    pub label: std::sync::Arc<str>,
+    pub label: Arc<str>,
 }
 
 /// What is spoken on an inbound port.

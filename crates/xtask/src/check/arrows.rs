@@ -7,7 +7,8 @@ use crate::workspace::{Package, Workspace};
 
 /// The crates that each of our crates may depend on, without the `ferromesh-` prefix.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("mesh", &[]),
+    ("identity", &[]),
+    ("mesh", &["identity"]),
     ("api", &[]),
     ("dialect-kubernetes", &["api", "mesh"]),
     ("dialect-istio", &["api", "mesh"]),
