@@ -52,7 +52,11 @@ pub(crate) fn declarations(index: &Index) -> Vec<Diagnostic> {
             Declaration::MeshConfig(_)
             | Declaration::Node(_)
             | Declaration::Workload(_)
-            | Declaration::Endpoints(_) => {}
+            | Declaration::Endpoints(_)
+            | Declaration::PeerAuthentication(_)
+            | Declaration::Authorization(_)
+            | Declaration::RequestAuthentication(_)
+            | Declaration::KeySet(_) => {}
         }
     }
     ports::check(&hosts, &mut reading, &mut list);

@@ -125,6 +125,10 @@ impl Index {
                     .insert(sidecar.namespace.clone(), key, sidecar.clone());
                 dirty.insert(Question::Sidecars(sidecar.namespace.clone()));
             }
+            Declaration::PeerAuthentication(_)
+            | Declaration::Authorization(_)
+            | Declaration::RequestAuthentication(_)
+            | Declaration::KeySet(_) => {}
         }
     }
 
@@ -152,6 +156,10 @@ impl Index {
                     .remove(&sidecar.namespace, &seniority(id, &sidecar.age));
                 dirty.insert(Question::Sidecars(sidecar.namespace.clone()));
             }
+            Declaration::PeerAuthentication(_)
+            | Declaration::Authorization(_)
+            | Declaration::RequestAuthentication(_)
+            | Declaration::KeySet(_) => {}
         }
     }
 

@@ -18,3 +18,4 @@ pub(crate) mod ports;
 pub(crate) mod preference;
 pub(crate) mod proxies;
 pub(crate) mod scope;
+pub(crate) mod security;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use ferromesh_api::part::Part;
 use ferromesh_api::{Object, istio};
+use ferromesh_identity::TrustDomain;
 use ferromesh_mesh::decl::http_routes::Retry;
-use ferromesh_mesh::decl::mesh_config::{MeshConfig, OutboundPolicy};
+use ferromesh_mesh::decl::mesh_config::{MeshConfig, MeshSecurity, OutboundPolicy};
 use ferromesh_mesh::decl::{Declaration, Visibility};
 use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::name::Namespace;
@@ -38,7 +39,7 @@ pub fn default_mesh_config() -> MeshConfig {
             failover: Vec::new(),
         },
         dns_refresh: Duration::from_secs(60),
-        trust_domain: Arc::from("cluster.local"),
+        security: MeshSecurity::default(),
     }
 }
 
@@ -85,7 +86,11 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         locality: lower_locality(config.locality_lb_setting.as_ref(), &spec, remarks)
             .unwrap_or(default.locality),
         dns_refresh: lower_dns_refresh(&config, &spec, remarks).unwrap_or(default.dns_refresh),
-        trust_domain: lower_trust_domain(&config, &spec, remarks).unwrap_or(default.trust_domain),
+        security: MeshSecurity {
+            trust_domain: lower_trust_domain(&config, &spec, remarks)
+                .unwrap_or(default.security.trust_domain),
+            ..default.security
+        },
     };
     vec![Declaration::MeshConfig(Arc::new(lowered))]
 }
@@ -199,7 +204,7 @@ fn lower_trust_domain(
     config: &istio::MeshConfig,
     spec: &Path<'_>,
     remarks: &mut Remarks,
-) -> Option<Arc<str>> {
+) -> Option<TrustDomain> {
     let domain = config.trust_domain.as_deref()?;
     let labels = domain.strip_suffix('.').unwrap_or(domain);
     if !labels.split('.').all(host::is_label) {
@@ -210,7 +215,7 @@ fn lower_trust_domain(
         );
         return None;
     }
-    Some(Arc::from(domain))
+    TrustDomain::new(&domain.to_ascii_lowercase()).ok()
 }
 
 /// Who may see objects that say nothing; an empty list means everybody.

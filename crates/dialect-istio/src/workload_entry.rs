@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ferromesh_api::{Object, istio};
 use ferromesh_mesh::decl::endpoints::EndpointState;
-use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
+use ferromesh_mesh::decl::workload::{PeerTls, Workload, WorkloadKind};
 use ferromesh_mesh::decl::{Declaration, Labels};
 use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::name::{Locality, Namespace, Network, ServiceAccount, WorkloadName};
@@ -48,6 +48,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         state: EndpointState::Ready,
         labels: instance.labels,
         service_account: instance.service_account,
+        peer_tls: PeerTls::Plain,
         node: None,
         locality: Some(instance.locality).filter(|locality| !locality.is_unknown()),
         network: instance.network,

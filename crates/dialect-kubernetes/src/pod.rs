@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ferromesh_api::Object;
 use ferromesh_mesh::decl::Declaration;
 use ferromesh_mesh::decl::endpoints::EndpointState;
-use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
+use ferromesh_mesh::decl::workload::{PeerTls, Workload, WorkloadKind};
 use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::name::{Namespace, Network, NodeName, ServiceAccount, WorkloadName};
 use ferromesh_mesh::path::Path;
@@ -48,6 +48,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         state: state(object, &status),
         labels: Arc::new(metadata::labels(labels)),
         service_account: ServiceAccount::from(account.as_deref().unwrap_or("default")),
+        peer_tls: PeerTls::Plain,
         node: spec.node_name.map(NodeName::from),
         locality: locality::of_pod(labels),
         network: Network::from(labels.get(NETWORK).map_or("", |network| network)),

@@ -153,6 +153,13 @@ impl fmt::Debug for SpiffeId {
     }
 }
 
+impl Default for TrustDomain {
+    /// Istio's: `cluster.local`.
+    fn default() -> Self {
+        Self(Arc::from("cluster.local"))
+    }
+}
+
 impl fmt::Display for TrustDomain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

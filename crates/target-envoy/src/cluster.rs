@@ -37,6 +37,7 @@ pub(crate) fn emit(view: &Cluster) -> Emitted {
         discovery,
         protocol: _,
         http_version: _,
+        tls: _,
         load_balancer,
         locality,
         limits,

@@ -52,6 +52,7 @@ fn endpoint(endpoint: &ClusterEndpoint) -> envoy::endpoint::LbEndpoint {
         port,
         state,
         weight,
+        peer_tls: _,
     } = endpoint;
     let health = match state {
         EndpointState::Ready => envoy::core::HealthStatus::Unknown,

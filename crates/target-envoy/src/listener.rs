@@ -70,13 +70,17 @@ fn listener(view: &Listener, references: &mut References) -> envoy::listener::Li
             transparent,
             ports,
             rest,
+            rest_mtls: _,
+            security: _,
         } => envoy::listener::Listener {
             transparent: transparent.then_some(true),
             listener_filters: inspectors::of_virtual_inbound(addresses, ports, *transparent),
             filter_chains: inbound::virtual_chains(addresses, ports, rest, &mut filters),
             ..on(addresses, TrafficDirection::Inbound)
         },
-        ListenerTraffic::Inbound { port } => inbound::listener(name, port, &mut filters),
+        ListenerTraffic::Inbound { port, security: _ } => {
+            inbound::listener(name, port, &mut filters)
+        }
     };
     envoy::listener::Listener {
         name: names::listener(name),

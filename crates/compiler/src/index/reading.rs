@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ferromesh_mesh::decl::endpoints::Endpoints;
 use ferromesh_mesh::decl::http_routes::HttpRoutes;
-use ferromesh_mesh::decl::mesh_config::{MeshConfig, OutboundPolicy};
+use ferromesh_mesh::decl::mesh_config::{MeshConfig, MeshSecurity, OutboundPolicy};
 use ferromesh_mesh::decl::node::Node;
 use ferromesh_mesh::decl::service::Service;
 use ferromesh_mesh::decl::sidecar::Sidecar;
@@ -244,6 +244,6 @@ static UNCONFIGURED: LazyLock<Arc<MeshConfig>> = LazyLock::new(|| {
             failover: Vec::new(),
         },
         dns_refresh: Duration::from_secs(60),
-        trust_domain: Arc::from("cluster.local"),
+        security: MeshSecurity::default(),
     })
 });

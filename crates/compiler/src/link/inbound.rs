@@ -9,13 +9,15 @@ use ferromesh_mesh::decl::sidecar::{AppEndpoint, CaptureMode, Sidecar};
 use ferromesh_mesh::decl::workload::Workload;
 use ferromesh_mesh::origin::Origin;
 use ferromesh_mesh::policy::connection_pool::ConnectionPool;
+use ferromesh_mesh::policy::mtls::MtlsMode;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::view::cluster::{AppAddress, ClusterName, Discovery};
 use ferromesh_mesh::view::listener::{InboundPort, InboundTraffic, ListenerName, ListenerTraffic};
+use ferromesh_mesh::view::security::InboundSecurity;
 
 use super::keys::{ListenerKey, PlainCluster, ViewKey};
-use super::ports;
 use super::proxies::Families;
+use super::{ports, security};
 use crate::index::ServiceRank;
 use crate::index::reading::Reading;
 use crate::proxy::{Interception, Proxy};
@@ -29,7 +31,7 @@ const UNCAPTURED_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6));
 const UNCAPTURED_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6));
 
 /// What a workload serves.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Inbound {
     /// Its views.
     pub(crate) views: Vec<ViewKey>,
@@ -37,6 +39,8 @@ pub(crate) struct Inbound {
     pub(crate) sockets: BTreeSet<SocketAddr>,
     /// Sockets that are not bound, because the app itself has them.
     pub(crate) unbound: Vec<(SocketAddr, Origin)>,
+    /// What is demanded of those who connect.
+    security: Arc<InboundSecurity>,
 }
 
 /// A port that is served.
@@ -69,7 +73,12 @@ impl Inbound {
                 workload.map_or_else(Vec::new, |w| of_services(w, &services, pool.as_ref()))
             }
         };
-        let mut inbound = Self::default();
+        let mut inbound = Self {
+            views: Vec::new(),
+            sockets: BTreeSet::new(),
+            unbound: Vec::new(),
+            security: Arc::new(security::of_mesh(&reading.mesh().security)),
+        };
         let sources = match &proxy.interception {
             Interception::Redirect => families.uncaptured(),
             Interception::Tproxy | Interception::None(_) => Vec::new(),
@@ -90,6 +99,7 @@ impl Inbound {
                 port: served.port,
                 cluster: name,
                 traffic: traffic(served.protocol),
+                mtls: MtlsMode::Disable,
                 label: served.label.clone(),
             };
             match (&proxy.interception, served.is_bound) {
@@ -119,7 +129,10 @@ impl Inbound {
         }
         self.views.push(ViewKey::Listener(Arc::new(ListenerKey {
             name: ListenerName::Inbound(socket),
-            traffic: ListenerTraffic::Inbound { port },
+            traffic: ListenerTraffic::Inbound {
+                port,
+                security: self.security.clone(),
+            },
             origin: Some(served.origin.clone()),
         })));
     }
@@ -145,6 +158,8 @@ impl Inbound {
                 transparent,
                 ports,
                 rest: ClusterName::InboundPassthrough,
+                rest_mtls: MtlsMode::Disable,
+                security: self.security.clone(),
             },
             origin: None,
         })));

@@ -149,6 +149,7 @@ fn inherit(own: &TrafficPolicy, base: &TrafficPolicy) -> TrafficPolicy {
         connection_pool,
         outlier,
         retry_budget,
+        tls,
     } = own.clone();
     // Istio's locality setting is part of the load balancer block.
     let (load_balancer, locality) = if load_balancer.is_some() || locality.is_some() {
@@ -162,5 +163,6 @@ fn inherit(own: &TrafficPolicy, base: &TrafficPolicy) -> TrafficPolicy {
         connection_pool: connection_pool.or_else(|| base.connection_pool.clone()),
         outlier: outlier.or_else(|| base.outlier.clone()),
         retry_budget: retry_budget.or_else(|| base.retry_budget.clone()),
+        tls: tls.or_else(|| base.tls.clone()),
     }
 }

@@ -13,7 +13,7 @@ use ferromesh_mesh::policy::outlier::OutlierDetection;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::policy::retry_budget::RetryBudget;
 use ferromesh_mesh::view::cluster::{
-    Cluster, ClusterName, ClusterService, Discovery, Limits, LocalityMode,
+    Cluster, ClusterName, ClusterService, Discovery, Limits, LocalityMode, UpstreamTls,
 };
 
 use super::endpoints;
@@ -65,6 +65,7 @@ pub(super) fn of_service(key: &Backend, reading: &mut Reading<'_>) -> Cluster {
         connection_pool,
         outlier,
         retry_budget,
+        tls: _,
     } = policy;
     let parts = Parts {
         locality: match (&preference, &discovery) {
@@ -173,6 +174,7 @@ fn assemble(
         discovery,
         protocol,
         http_version,
+        tls: UpstreamTls::Off,
         load_balancer,
         locality,
         limits: Limits {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ferromesh_mesh::decl::endpoints::EndpointState;
 use ferromesh_mesh::decl::service::{DnsTarget, ServicePort, TargetPort};
+use ferromesh_mesh::decl::workload::PeerTls;
 use ferromesh_mesh::name::Locality;
 use ferromesh_mesh::view::cluster::DnsInstance;
 use ferromesh_mesh::view::endpoints::{ClusterEndpoint, ClusterEndpoints, EndpointGroup};
@@ -101,6 +102,7 @@ fn group(instances: Vec<Instance>, preference: &Preference, viewer: &Viewer) -> 
                 port,
                 state,
                 weight: weight.max(1),
+                peer_tls: PeerTls::Plain,
             });
     }
     let ranks = priorities::close_gaps(groups.keys().map(|(distance, _)| *distance));

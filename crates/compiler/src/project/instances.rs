@@ -121,6 +121,7 @@ fn identify(
             labels,
             locality,
             network,
+            peer_tls: _,
             service_account: _,
             weight,
         } => {

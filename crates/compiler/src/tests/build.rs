@@ -9,14 +9,14 @@ use ferromesh_mesh::decl::endpoints::{Endpoint, EndpointState, Endpoints, Identi
 use ferromesh_mesh::decl::http_routes::{
     Backend, Destination, Forward, HttpAction, HttpMatch, HttpRoutes, HttpRule, Retry,
 };
-use ferromesh_mesh::decl::mesh_config::{MeshConfig, OutboundPolicy};
+use ferromesh_mesh::decl::mesh_config::{MeshConfig, MeshSecurity, OutboundPolicy};
 use ferromesh_mesh::decl::node::Node;
 use ferromesh_mesh::decl::service::{Registry, Resolution, Service, ServicePort, TargetPort};
 use ferromesh_mesh::decl::sidecar::{
     CaptureMode, EgressListener, HostSelector, NamespaceSelector, Sidecar,
 };
 use ferromesh_mesh::decl::traffic_policy::{PolicySet, Subset, TrafficPolicies};
-use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
+use ferromesh_mesh::decl::workload::{PeerTls, Workload, WorkloadKind};
 use ferromesh_mesh::decl::{Declaration, Export, Labels, Selector, Visibility};
 use ferromesh_mesh::name::{
     Hostname, Locality, Namespace, Network, ServiceAccount, SubsetName, WorkloadName,
@@ -154,6 +154,7 @@ pub fn inline(text: &str, locality: &str) -> Identity {
         labels: Arc::new(labels(text)),
         locality: Locality::parse(locality),
         network: Network::from(""),
+        peer_tls: PeerTls::Plain,
         service_account: ServiceAccount::from(""),
         weight: 1,
     }
@@ -198,6 +199,7 @@ pub fn pod(namespace: &str, name: &str, address: &str, text: &str) -> Workload {
         addresses: vec![Arc::from(address)],
         labels: Arc::new(labels(text)),
         service_account: ServiceAccount::from("default"),
+        peer_tls: PeerTls::Plain,
         node: None,
         locality: None,
         network: Network::from(""),
@@ -417,7 +419,7 @@ pub fn mesh_config() -> MeshConfig {
             failover: Vec::new(),
         },
         dns_refresh: Duration::from_secs(60),
-        trust_domain: Arc::from("cluster.local"),
+        security: MeshSecurity::default(),
     }
 }
 

@@ -151,7 +151,7 @@ fn clusters(traffic: &ListenerTraffic) -> Vec<ClusterName> {
             .map(|port| port.cluster.clone())
             .chain([rest.clone()])
             .collect(),
-        ListenerTraffic::Inbound { port } => vec![port.cluster.clone()],
+        ListenerTraffic::Inbound { port, security: _ } => vec![port.cluster.clone()],
     }
 }
 

@@ -154,6 +154,7 @@ impl Blocks {
             connection_pool,
             outlier,
             retry_budget,
+            tls: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ferromesh_api::istio;
 use ferromesh_mesh::decl::endpoints::{Endpoint, EndpointState, Endpoints, Identity};
 use ferromesh_mesh::decl::service::{DnsTarget, Service, ServicePort, TargetPort};
+use ferromesh_mesh::decl::workload::PeerTls;
 use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::name::{Hostname, Locality};
 use ferromesh_mesh::path::Path;
@@ -126,6 +127,7 @@ fn declare(address: Arc<str>, instance: Instance) -> Endpoint {
             labels,
             locality,
             network,
+            peer_tls: PeerTls::Plain,
             service_account,
             weight,
         },

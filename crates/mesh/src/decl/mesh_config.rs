@@ -44,6 +44,13 @@ pub struct MeshConfig {
     pub locality: LocalityPolicy,
     /// How often DNS names are resolved again.
     pub dns_refresh: Duration,
+    /// Identity, mutual TLS and authorization.
+    pub security: MeshSecurity,
+}
+
+/// Settings of identity, mutual TLS and authorization. The default is Istio's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MeshSecurity {
     /// The trust domain of identities.
     pub trust_domain: TrustDomain,
     /// Names that stand for the trust domain in policies, sorted.
@@ -60,6 +67,21 @@ pub struct MeshConfig {
     pub paths: PathNormalization,
     /// External authorizers by the name of their provider.
     pub authorizers: BTreeMap<Arc<str>, ExternalAuthorizer>,
+}
+
+impl Default for MeshSecurity {
+    fn default() -> Self {
+        Self {
+            trust_domain: TrustDomain::default(),
+            trust_domain_aliases: Vec::new(),
+            authorities: Vec::new(),
+            auto_mtls: AutoMtls::On,
+            mesh_tls: TlsParameters::default(),
+            outside_tls: TlsParameters::default(),
+            paths: PathNormalization::Base,
+            authorizers: BTreeMap::new(),
+        }
+    }
 }
 
 /// Authorities of trust domains (`caCertificates`).

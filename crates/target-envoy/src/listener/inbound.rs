@@ -64,6 +64,7 @@ fn chains(
         port: number,
         cluster,
         traffic,
+        mtls: _,
         label,
     } = port;
     let speaks: &[Speaks] = match traffic {

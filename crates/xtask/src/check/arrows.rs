@@ -11,14 +11,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mesh", &["identity"]),
     ("api", &[]),
     ("dialect-kubernetes", &["api", "mesh"]),
-    ("dialect-istio", &["api", "mesh"]),
+    ("dialect-istio", &["api", "identity", "mesh"]),
     (
         "dialects",
         &["api", "mesh", "dialect-kubernetes", "dialect-istio"],
     ),
-    ("compiler", &["mesh"]),
+    ("compiler", &["identity", "mesh"]),
     ("envoy", &[]),
-    ("target-envoy", &["mesh", "envoy"]),
+    ("target-envoy", &["identity", "mesh", "envoy"]),
     ("xds", &["envoy"]),
     // A broken file is a diagnostic, which is one of the mesh's words.
     ("kube-source", &["api", "mesh"]),

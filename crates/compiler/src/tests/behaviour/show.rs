@@ -214,7 +214,7 @@ pub fn listeners(views: &Views) -> Vec<String> {
                     .collect();
                 format!("virtualInbound {}", ports.join(", "))
             }
-            ListenerTraffic::Inbound { port } => {
+            ListenerTraffic::Inbound { port, security: _ } => {
                 format!("{:?} {:?} {}", listener.name, port.traffic, port.label)
             }
         }),
