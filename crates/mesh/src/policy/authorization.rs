@@ -108,6 +108,8 @@ pub enum TextAttribute {
     Namespace,
     /// The peer (`source.principal`).
     Principal,
+    /// The peer's trust domain (`source.trustDomain`).
+    TrustDomain,
     /// The end user as `ISSUER/SUBJECT` (`request.auth.principal`). Requests only.
     RequestPrincipal,
     /// The token's audiences (`request.auth.audiences`). Requests only.
