@@ -8,7 +8,7 @@ use crate::policy::jwt::KeySource;
 /// declaration that no person writes: it comes from a synthetic source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySet {
-    /// From where: never [`KeySource::Inline`].
+    /// From where: only [`KeySource::Uri`] or [`KeySource::Issuer`].
     pub source: KeySource,
     /// A JSON Web Key Set, checked.
     pub keys: Arc<str>,

@@ -39,6 +39,8 @@ pub enum KeySource {
     Uri(Arc<str>),
     /// Those of the address that the issuer's OpenID configuration names.
     Issuer(Arc<str>),
+    /// Nobody's: the rule is unsound, and all tokens of the issuer are refused.
+    Nobody,
 }
 
 /// Where a token is.
