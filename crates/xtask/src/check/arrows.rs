@@ -8,6 +8,9 @@ use crate::workspace::{Package, Workspace};
 /// The crates that each of our crates may depend on, without the `ferromesh-` prefix.
 const ARROWS: &[(&str, &[&str])] = &[
     ("identity", &[]),
+    ("proto", &[]),
+    // Not mesh: what the authority has to know of pods is supplied by the operator.
+    ("ca", &["identity", "proto", "chassis"]),
     ("mesh", &["identity"]),
     ("api", &[]),
     ("dialect-kubernetes", &["api", "mesh"]),
@@ -87,6 +90,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// The core: no runtime, no I/O. None of [`RUNTIME`] may appear anywhere below these.
 const CORE: &[&str] = &[
+    "identity",
+    "proto",
     "mesh",
     "api",
     "dialect-kubernetes",
@@ -136,6 +141,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
 ];
 
 const PROTOBUF: &[&str] = &[
+    "proto",
     "envoy",
     "target-envoy",
     "xds",

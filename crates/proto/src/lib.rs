@@ -1,0 +1,10 @@
+//! The messages that our programs exchange besides Envoy's: Istio's certificate service, so that
+//! agents and issuers that speak to istiod understand us.
+//!
+//! It knows what the messages look like and nothing of what they mean; no transport, either.
+//!
+//! Reading order: [`auth`].
+
+pub mod auth;
+
+pub use auth::{IstioCertificateRequest, IstioCertificateResponse};
