@@ -39,6 +39,12 @@ pub struct IstioCertificateResponse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotThisMessage(String);
 
+impl NotThisMessage {
+    pub(crate) fn new(error: &prost::DecodeError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl std::fmt::Display for NotThisMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

@@ -1,10 +1,11 @@
 //! The messages that our programs exchange besides Envoy's: Istio's certificate service, so that
-//! agents and issuers that speak to istiod understand us.
+//! agents and issuers that speak to istiod understand us, and our own for trust bundles.
 //!
 //! It knows what the messages look like and nothing of what they mean; no transport, either.
 //!
-//! Reading order: [`auth`].
+//! Reading order: [`auth`], [`trust`].
 
 pub mod auth;
+pub mod trust;
 
 pub use auth::{IstioCertificateRequest, IstioCertificateResponse};
