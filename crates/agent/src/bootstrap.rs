@@ -85,6 +85,8 @@ fn node(settings: &Settings, chosen: Chosen) -> Value {
     put("INSTANCE_IPS", address.to_string());
     put("CLUSTER_ID", "Kubernetes".to_owned());
     put("FERROMESH_VERSION", version::NUMBER.to_owned());
+    // Over plaintext nobody gets a certificate.
+    put("FERROMESH_CERTIFICATES", "NONE".to_owned());
     match interception {
         Interception::Captured(captured) => {
             put("INTERCEPTION_MODE", captured.to_string());
@@ -192,7 +194,7 @@ mod tests {
                 "cluster": "web-0.shop",
                 "metadata": {
                     "NAME": "web-0", "NAMESPACE": "shop", "INSTANCE_IPS": "127.1.0.1", "CLUSTER_ID": "Kubernetes",
-                    "FERROMESH_VERSION": version, "INTERCEPTION_MODE": "NONE",
+                    "FERROMESH_VERSION": version, "FERROMESH_CERTIFICATES": "NONE", "INTERCEPTION_MODE": "NONE",
                     "FERROMESH_INBOUND_ADDRESS": "127.1.0.1", "FERROMESH_APP_ADDRESS": "127.0.0.1",
                     "FERROMESH_OUTBOUND_ADDRESS": "127.0.0.2", "FERROMESH_HTTP_PROXY_PORT": "4321",
                 },
@@ -206,7 +208,7 @@ mod tests {
                 node_of(Interception::Captured(captured), None)["metadata"],
                 json!({
                     "NAME": "web-0", "NAMESPACE": "shop", "INSTANCE_IPS": "127.1.0.1", "CLUSTER_ID": "Kubernetes",
-                    "FERROMESH_VERSION": version, "INTERCEPTION_MODE": mode,
+                    "FERROMESH_VERSION": version, "FERROMESH_CERTIFICATES": "NONE", "INTERCEPTION_MODE": mode,
                 })
             );
         }

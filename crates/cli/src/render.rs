@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use ferromesh_chassis::Failure;
 use ferromesh_chassis::failure::WRONG_USAGE;
-use ferromesh_compiler::{Bound, Compiler, Interception, Proxy, Snapshot, Tables};
+use ferromesh_compiler::{Bound, Certificates, Compiler, Interception, Proxy, Snapshot, Tables};
 use ferromesh_envoy::json::to_json;
 use ferromesh_kube_source::directory::{self, Loaded};
 use ferromesh_kube_source::yaml;
@@ -152,6 +152,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         workload: arguments.proxy.clone(),
         interception: interception(arguments, address),
         tables: Tables::Separate,
+        certificates: Certificates::Sds,
     });
     let mut snapshot = Snapshot::new();
     for edit in compiler.compile() {

@@ -33,5 +33,5 @@ mod units;
 
 pub use compiler::Compiler;
 pub use edit::{AudienceId, Edit, ProxyId, ViewId};
-pub use proxy::{Bound, Interception, Proxy, Tables};
+pub use proxy::{Bound, Certificates, Interception, Proxy, Tables};
 pub use snapshot::Snapshot;

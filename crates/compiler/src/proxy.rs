@@ -13,6 +13,17 @@ pub struct Proxy {
     pub interception: Interception,
     /// Where it finds the virtual hosts of its route tables.
     pub tables: Tables,
+    /// Where it finds its certificate.
+    pub certificates: Certificates,
+}
+
+/// Where a proxy finds its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Certificates {
+    /// Its agent serves it (SDS).
+    Sds,
+    /// Nowhere, as it says itself: it neither speaks nor demands the mesh's TLS.
+    None,
 }
 
 /// How a proxy gets its traffic.

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ferromesh_api::Object;
-use ferromesh_compiler::{Bound, Compiler, Interception, Proxy, Tables};
+use ferromesh_compiler::{Bound, Certificates, Compiler, Interception, Proxy, Tables};
 use ferromesh_dialects::support::{Status, fields};
 use ferromesh_kube_source::yaml;
 use ferromesh_mesh::name::{Namespace, WorkloadName};
@@ -88,6 +88,7 @@ fn proxies() -> Vec<Proxy> {
                 workload: workload(name),
                 interception,
                 tables: Tables::Separate,
+                certificates: Certificates::Sds,
             });
         }
     }
@@ -97,6 +98,7 @@ fn proxies() -> Vec<Proxy> {
         workload: elsewhere,
         interception: Interception::Redirect,
         tables: Tables::Separate,
+        certificates: Certificates::Sds,
     });
     proxies
 }

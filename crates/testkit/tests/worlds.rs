@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use ferromesh_api::Object;
 use ferromesh_compiler::acceptance::Acceptance;
-use ferromesh_compiler::{Bound, Compiler, Interception, Proxy, ProxyId, Tables};
+use ferromesh_compiler::{Bound, Certificates, Compiler, Interception, Proxy, ProxyId, Tables};
 use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_mesh::unit::Unit;
 use ferromesh_target_envoy::Kind;
@@ -54,6 +54,11 @@ fn proxy(world: &mut World, step: usize) -> Proxy {
             Tables::Inline
         } else {
             Tables::Separate
+        },
+        certificates: if dice.percent(20) {
+            Certificates::None
+        } else {
+            Certificates::Sds
         },
     }
 }

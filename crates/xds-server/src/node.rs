@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ferromesh_compiler::{Bound, Interception};
+use ferromesh_compiler::{Bound, Certificates, Interception};
 use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_xds::wire::{Node, Struct};
 
@@ -21,6 +21,8 @@ pub const APP_ADDRESS: &str = "FERROMESH_APP_ADDRESS";
 pub const OUTBOUND_ADDRESS: &str = "FERROMESH_OUTBOUND_ADDRESS";
 /// With `NONE`: the HTTP proxy port on the outbound address. None by default.
 pub const HTTP_PROXY_PORT: &str = "FERROMESH_HTTP_PROXY_PORT";
+/// `SDS` (the default), or `NONE` if the proxy has no certificate: then it gets no mutual TLS.
+pub const CERTIFICATES: &str = "FERROMESH_CERTIFICATES";
 
 /// Names longer than Kubernetes allows belong to nobody.
 const NAME_LEN: usize = 253;
@@ -34,6 +36,8 @@ pub struct Client {
     pub workload: WorkloadName,
     /// How it gets its traffic.
     pub interception: Interception,
+    /// Where it finds its certificate.
+    pub certificates: Certificates,
 }
 
 /// A node message that nobody can be served by.
@@ -81,6 +85,7 @@ impl Client {
                 name: Arc::from(name),
             },
             interception: interception(node.metadata.as_ref(), address)?,
+            certificates: certificates(node.metadata.as_ref())?,
         })
     }
 
@@ -91,12 +96,25 @@ impl Client {
     }
 }
 
+fn text<'m>(metadata: Option<&'m Struct>, key: &str) -> Option<&'m str> {
+    metadata
+        .and_then(|metadata| metadata.text(key))
+        .filter(|text| !text.is_empty())
+}
+
+fn certificates(metadata: Option<&Struct>) -> Result<Certificates, NodeFault> {
+    match text(metadata, CERTIFICATES) {
+        None | Some("SDS") => Ok(Certificates::Sds),
+        Some("NONE") => Ok(Certificates::None),
+        Some(_) => Err(NodeFault::Metadata {
+            key: CERTIFICATES,
+            expected: "SDS or NONE",
+        }),
+    }
+}
+
 fn interception(metadata: Option<&Struct>, address: IpAddr) -> Result<Interception, NodeFault> {
-    let text = |key: &str| {
-        metadata
-            .and_then(|metadata| metadata.text(key))
-            .filter(|text| !text.is_empty())
-    };
+    let text = |key: &str| text(metadata, key);
     match text(INTERCEPTION_MODE) {
         None | Some("REDIRECT") => Ok(Interception::Redirect),
         Some("TPROXY") => Ok(Interception::Tproxy),
@@ -167,6 +185,9 @@ mod tests {
         assert_eq!(client.workload.namespace.as_str(), "prod");
         assert_eq!(client.name().as_ref(), "shop-1.v2.prod");
         assert_eq!(client.interception, Interception::Redirect);
+        assert_eq!(client.certificates, Certificates::Sds);
+        let without = Client::parse(&node(ID, &[(CERTIFICATES, "NONE")])).expect("a client");
+        assert_eq!(without.certificates, Certificates::None);
     }
 
     #[test]
@@ -220,6 +241,7 @@ mod tests {
             &[(INTERCEPTION_MODE, "x")][..],
             &[none, (APP_ADDRESS, "x")],
             &[none, (HTTP_PROXY_PORT, "70000")],
+            &[(CERTIFICATES, "x")],
         ] {
             let key = metadata.last().map_or("", |(key, _)| *key);
             let fault = bound(metadata).expect_err("a fault").to_string();

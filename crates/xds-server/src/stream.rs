@@ -208,6 +208,7 @@ impl Ads {
         let proxy = Proxy {
             workload: client.workload.clone(),
             interception: client.interception.clone(),
+            certificates: client.certificates,
             tables: match self.variant {
                 Variant::Delta => Tables::Separate,
                 Variant::StateOfTheWorld => Tables::Inline,

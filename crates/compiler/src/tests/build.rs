@@ -32,7 +32,7 @@ use ferromesh_mesh::policy::rewrite::Rewrite;
 use ferromesh_mesh::policy::timeout::Timeout;
 use ferromesh_mesh::unit::Unit;
 
-use crate::proxy::{Bound, Interception, Proxy, Tables};
+use crate::proxy::{Bound, Certificates, Interception, Proxy, Tables};
 
 pub fn object(kind: &str, namespace: &str, name: &str) -> Arc<ObjectRef> {
     Arc::new(ObjectRef {
@@ -437,6 +437,7 @@ pub fn proxy(namespace: &str, name: &str) -> Proxy {
         workload: workload_name(namespace, name),
         interception: Interception::Redirect,
         tables: Tables::Separate,
+        certificates: Certificates::Sds,
     }
 }
 

@@ -27,7 +27,7 @@ use ferromesh_mesh::unit::Unit;
 
 use super::build;
 use super::dice::Dice;
-use crate::proxy::{Bound, Interception, Proxy, Tables};
+use crate::proxy::{Bound, Certificates, Interception, Proxy, Tables};
 
 const NAMESPACES: [&str; 3] = ["a", "b", "istio-system"];
 const SERVICES: [&str; 3] = ["s0", "s1", "s2"];
@@ -455,5 +455,6 @@ pub fn proxy(dice: &mut Dice<'_>) -> Proxy {
             _ => Interception::Redirect,
         },
         tables: dice.pick(&[Tables::Separate, Tables::Separate, Tables::Inline]),
+        certificates: dice.pick(&[Certificates::Sds, Certificates::Sds, Certificates::None]),
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ferromesh_api::Object;
-use ferromesh_compiler::{Compiler, Interception, Proxy, Snapshot, Tables};
+use ferromesh_compiler::{Certificates, Compiler, Interception, Proxy, Snapshot, Tables};
 use ferromesh_envoy::discovery::Resource;
 use ferromesh_envoy::{Any, Duration, Message, cluster, core, listener};
 use ferromesh_mesh::name::{Namespace, WorkloadName};
@@ -94,6 +94,7 @@ async fn check(seed: u64, interception: Interception, tables: Tables, addresses:
         },
         interception,
         tables,
+        certificates: Certificates::None,
     };
     let all = emitted(&world, proxy);
     let settings = Settings::new(&name, &namespace, addresses);

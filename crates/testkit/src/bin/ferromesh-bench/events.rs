@@ -11,7 +11,7 @@ use bytes::Buf;
 use clap::ValueEnum;
 use ferromesh_api::Object;
 use ferromesh_compiler::acceptance::Acceptance;
-use ferromesh_compiler::{Compiler, Interception, Proxy, Tables};
+use ferromesh_compiler::{Certificates, Compiler, Interception, Proxy, Tables};
 use ferromesh_kube_source::{directory, yaml};
 use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_xds::frame::PREFIX;
@@ -63,6 +63,7 @@ impl Plant {
             },
             interception: Interception::Redirect,
             tables: Tables::Separate,
+            certificates: Certificates::Sds,
         });
         plant
     }
