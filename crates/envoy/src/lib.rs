@@ -60,9 +60,9 @@ pub use api::envoy::extensions::retry::host::previous_hosts::v3 as previous_host
 pub use api::envoy::extensions::retry::priority::previous_priorities::v3 as previous_priorities;
 pub use api::envoy::extensions::transport_sockets::tls::v3 as tls;
 pub use api::envoy::extensions::upstreams::http::v3 as upstream_http;
+pub use api::envoy::service::discovery::v3 as discovery;
 pub use api::envoy::r#type::matcher::v3 as matcher;
 pub use api::envoy::r#type::v3 as types;
-pub use api::envoy::service::discovery::v3 as discovery;
 pub use api::google::rpc;
 pub use prost::{Message, Name};
 pub use prost_types::{Any, Duration, ListValue, Struct, Value, value};
