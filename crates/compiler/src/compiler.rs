@@ -10,8 +10,9 @@ mod views;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use ferromesh_mesh::decl::workload::Workload;
 use ferromesh_mesh::diagnostic::Diagnostic;
-use ferromesh_mesh::name::Hostname;
+use ferromesh_mesh::name::{Hostname, WorkloadName};
 use ferromesh_mesh::origin::ObjectRef;
 use ferromesh_mesh::unit::Unit;
 use ferromesh_mesh::view::View;
@@ -182,6 +183,12 @@ impl Compiler {
     #[cfg(test)]
     pub(crate) fn memo_len(&self) -> usize {
         self.memo.len()
+    }
+
+    /// What runs under this name: a Pod before an entry. It is as new as the last change, whether
+    /// that has been compiled or not.
+    pub fn workload(&self, name: &WorkloadName) -> Option<&Arc<Workload>> {
+        self.index.workload(name)
     }
 
     /// The proxies that are there.

@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use ferromesh_mesh::decl::authorization::AuthorizationPolicy;
 use ferromesh_mesh::decl::endpoints::Endpoints;
 use ferromesh_mesh::decl::http_routes::HttpRoutes;
+use ferromesh_mesh::decl::key_set::KeySet;
 use ferromesh_mesh::decl::mesh_config::{MeshConfig, MeshSecurity, OutboundPolicy};
 use ferromesh_mesh::decl::node::Node;
+use ferromesh_mesh::decl::peer_authentication::PeerAuthentication;
+use ferromesh_mesh::decl::request_authentication::RequestAuthentication;
 use ferromesh_mesh::decl::service::Service;
 use ferromesh_mesh::decl::sidecar::Sidecar;
 use ferromesh_mesh::decl::traffic_policy::TrafficPolicies;
@@ -16,9 +20,12 @@ use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
 use ferromesh_mesh::decl::{Declaration, Visibility};
 use ferromesh_mesh::name::{Hostname, Namespace, NodeName, WorkloadName};
 use ferromesh_mesh::policy::access_log::AccessLog;
+use ferromesh_mesh::policy::jwt::KeySource;
 use ferromesh_mesh::policy::locality::LocalityPolicy;
 use ferromesh_mesh::policy::retry::{PreviousHosts, RetryOn, RetryPolicy};
 
+use super::guards::Guard;
+use super::peers::Peer;
 use super::routes_link::RoutesLink;
 use super::{Index, ServiceRank};
 use crate::identity::{DeclId, Seniority};
@@ -112,7 +119,7 @@ impl<'a> Reading<'a> {
     /// The workload of a name; a Pod wins over an entry.
     pub(crate) fn workload(&mut self, name: &WorkloadName) -> Option<&'a Arc<Workload>> {
         self.asked.insert(Question::Workload(name.clone()));
-        self.index.workloads.get(name).map(|(_, w)| w).next()
+        self.index.workload(name)
     }
 
     /// The workload with an address; a Pod wins over an entry.
@@ -174,6 +181,83 @@ impl<'a> Reading<'a> {
             .mesh
             .first_key_value()
             .map_or(&UNCONFIGURED, |(_, mesh)| mesh)
+    }
+
+    /// Policies other than PeerAuthentications that guard workloads with a label.
+    pub(crate) fn guards(
+        &mut self,
+        namespace: &Namespace,
+        pair: Pair,
+    ) -> impl Iterator<Item = &'a Arc<Guard>> + use<'a> {
+        self.asked
+            .insert(Question::Guards(namespace.clone(), pair.clone()));
+        let guards = &self.index.guards.guards;
+        guards
+            .get(&(namespace.clone(), pair))
+            .map(|(_, guard)| guard)
+    }
+
+    /// PeerAuthentications for workloads with a label, the oldest first.
+    pub(crate) fn peer_authentications(
+        &mut self,
+        namespace: &Namespace,
+        pair: Pair,
+    ) -> impl Iterator<Item = (&'a Seniority, &'a Arc<PeerAuthentication>)> + use<'a> {
+        self.asked
+            .insert(Question::Guards(namespace.clone(), pair.clone()));
+        self.index.guards.peers.get(&(namespace.clone(), pair))
+    }
+
+    /// Whether a policy of a namespace turns the mesh's TLS off.
+    pub(crate) fn has_plaintext(&mut self, namespace: &Namespace) -> bool {
+        self.asked.insert(Question::Plaintext(namespace.clone()));
+        self.index.guards.plaintext.contains_key(namespace)
+    }
+
+    /// The external authorizers that the policies of a namespace ask.
+    pub(crate) fn providers(
+        &mut self,
+        namespace: &Namespace,
+    ) -> impl Iterator<Item = &'a Arc<str>> + use<'a> {
+        self.asked.insert(Question::Providers(namespace.clone()));
+        let providers = &self.index.guards.providers;
+        providers.get(namespace).map(|(provider, _)| provider)
+    }
+
+    /// Who is behind a service.
+    pub(crate) fn peers(
+        &mut self,
+        namespace: &Namespace,
+        host: &Hostname,
+    ) -> impl Iterator<Item = &'a Peer> + use<'a> {
+        let named = (namespace.clone(), host.clone());
+        self.asked
+            .insert(Question::Peers(namespace.clone(), host.clone()));
+        self.index.peers.behind(&named)
+    }
+
+    /// The keys that were fetched from somewhere.
+    pub(crate) fn keys(&mut self, source: &KeySource) -> Option<&'a Arc<KeySet>> {
+        self.asked.insert(Question::KeySet(source.clone()));
+        let keys = &self.index.guards.keys;
+        keys.get(source).map(|(_, keys)| keys).next()
+    }
+
+    pub(crate) fn authorization(&mut self, id: &DeclId) -> Option<&'a Arc<AuthorizationPolicy>> {
+        match self.declaration(id) {
+            Some(Declaration::Authorization(policy)) => Some(policy),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn request_authentication(
+        &mut self,
+        id: &DeclId,
+    ) -> Option<&'a Arc<RequestAuthentication>> {
+        match self.declaration(id) {
+            Some(Declaration::RequestAuthentication(policy)) => Some(policy),
+            _ => None,
+        }
     }
 
     pub(crate) fn service(&mut self, id: &DeclId) -> Option<&'a Arc<Service>> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ferromesh_mesh::decl::workload::Workload;
+use ferromesh_mesh::name::WorkloadName;
 
 use super::{Dirty, Index};
 use crate::identity::DeclId;
@@ -15,7 +16,7 @@ impl Index {
         workload: &Arc<Workload>,
         dirty: &mut Dirty,
     ) {
-        self.hold(id, workload);
+        self.around_workload(workload, true, |index| index.hold(id, workload));
         concerned(workload, dirty);
     }
 
@@ -23,6 +24,14 @@ impl Index {
     pub(super) fn set_state(&mut self, id: &DeclId, workload: &Arc<Workload>, dirty: &mut Dirty) {
         self.hold(id, workload);
         selectors(workload, dirty);
+    }
+
+    /// What runs under this name: a Pod before an entry.
+    pub(crate) fn workload(&self, name: &WorkloadName) -> Option<&Arc<Workload>> {
+        self.workloads
+            .get(name)
+            .map(|(_, workload)| workload)
+            .next()
     }
 
     fn hold(&mut self, id: &DeclId, workload: &Arc<Workload>) {
@@ -46,6 +55,11 @@ impl Index {
         workload: &Arc<Workload>,
         dirty: &mut Dirty,
     ) {
+        self.around_workload(workload, false, |index| index.release(id, workload));
+        concerned(workload, dirty);
+    }
+
+    fn release(&mut self, id: &DeclId, workload: &Workload) {
         let order = (workload.kind, id.clone());
         let namespace = &workload.name.namespace;
         self.workloads.remove(&workload.name, &order);
@@ -57,7 +71,6 @@ impl Index {
             self.labelled
                 .remove(&(namespace.clone(), workload.kind, pair), id);
         }
-        concerned(workload, dirty);
     }
 }
 
