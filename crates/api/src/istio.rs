@@ -1,6 +1,7 @@
 //! Istio's kinds (Istio 1.31, all served versions share one schema). One file per kind; messages
 //! that several kinds share have files of their own.
 
+mod authorization_policy;
 mod client_tls;
 mod connection_pool;
 mod destination;
@@ -13,8 +14,11 @@ mod load_balancer;
 mod locality_lb;
 mod mesh_config;
 mod outlier_detection;
+mod peer_authentication;
 mod percent;
+mod policy_target;
 mod port_selector;
+mod request_authentication;
 mod server_tls;
 mod service_entry;
 mod sidecar;
@@ -23,6 +27,11 @@ mod virtual_service;
 mod workload_entry;
 mod workload_labels;
 
+pub use authorization_policy::{
+    AuthorizationAction, AuthorizationCondition, AuthorizationFrom, AuthorizationOperation,
+    AuthorizationPolicy, AuthorizationProvider, AuthorizationRule, AuthorizationSource,
+    AuthorizationTo,
+};
 pub use client_tls::{ClientTls, ClientTlsMode};
 pub use connection_pool::{
     ConnectionPool, H2UpgradePolicy, Http2KeepAlive, HttpSettings, TcpKeepalive, TcpSettings,
@@ -46,8 +55,11 @@ pub use load_balancer::{
 pub use locality_lb::{Distribute, Failover, LocalityLbSetting, ZoneAwareLbSetting};
 pub use mesh_config::{AccessLogEncoding, MeshConfig, MeshOutboundMode, MeshOutboundPolicy};
 pub use outlier_detection::OutlierDetection;
+pub use peer_authentication::{MutualTls, MutualTlsMode, PeerAuthentication};
 pub use percent::Percent;
+pub use policy_target::PolicyTarget;
 pub use port_selector::PortSelector;
+pub use request_authentication::{ClaimToHeader, JwtHeader, JwtRule, RequestAuthentication};
 pub use server_tls::{ServerTls, ServerTlsMode, TlsCertificate, TlsVersion};
 pub use service_entry::{Location, Resolution, ServiceEntry, ServicePort};
 pub use sidecar::{

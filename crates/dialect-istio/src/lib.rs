@@ -9,6 +9,8 @@
 //! (shared leaves), then a kind: [`virtual_service`].
 
 pub mod access_log;
+mod authorization;
+pub mod authorization_policy;
 pub mod bounds;
 pub mod connection_pool;
 pub mod destination_rule;
@@ -16,20 +18,26 @@ pub mod duration;
 pub mod effect;
 pub mod export;
 pub mod faults;
+mod header_name;
 pub mod host;
+mod jwt;
 pub mod keepalive;
 pub mod load_balancer;
 pub mod locality;
 pub mod mesh_config;
+mod mtls;
 pub mod outlier;
+pub mod peer_authentication;
 pub mod port;
 pub mod protocol;
 pub mod re2;
+pub mod request_authentication;
 pub mod retry;
 pub mod retry_budget;
 pub mod selector;
 pub mod service_entry;
 pub mod sidecar;
 pub mod string_match;
+mod target;
 pub mod virtual_service;
 pub mod workload_entry;

@@ -12,7 +12,6 @@ mod hosts;
 mod l4;
 mod matches;
 mod mirror;
-mod name;
 mod percent;
 mod reachability;
 mod redirect;

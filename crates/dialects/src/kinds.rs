@@ -218,19 +218,19 @@ pub static KINDS: &[Kind] = &[
         SECURITY,
         "AuthorizationPolicy",
         V1_V1BETA1,
-        Treatment::NotYet,
+        Treatment::Spec(istio::authorization_policy::lower),
     ),
     kind(
         SECURITY,
         "PeerAuthentication",
         V1_V1BETA1,
-        Treatment::NotYet,
+        Treatment::Spec(istio::peer_authentication::lower),
     ),
     kind(
         SECURITY,
         "RequestAuthentication",
         V1_V1BETA1,
-        Treatment::NotYet,
+        Treatment::Spec(istio::request_authentication::lower),
     ),
     kind(
         "telemetry.istio.io",

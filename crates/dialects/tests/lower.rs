@@ -66,8 +66,8 @@ fn kinds_and_versions_are_known_or_answered() {
             "warning no-effect-yet kind",
         ),
         (
-            "security.istio.io/v1beta1",
-            "PeerAuthentication",
+            "networking.istio.io/v1beta1",
+            "ProxyConfig",
             "warning no-effect-yet kind",
         ),
         ("apps/v1", "Deployment", "warning no-effect kind"),
@@ -269,7 +269,10 @@ fn every_leaf_has_a_status_and_every_rule_a_leaf() {
         .map(|field| field.kind)
         .collect();
     let lowered = [
+        "AuthorizationPolicy",
         "DestinationRule",
+        "PeerAuthentication",
+        "RequestAuthentication",
         "ServiceEntry",
         "Sidecar",
         "VirtualService",

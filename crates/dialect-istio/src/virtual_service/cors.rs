@@ -9,8 +9,8 @@ use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::cors::{Cors, UnmatchedPreflights};
 use ferromesh_mesh::policy::string_match::StringMatch;
 
-use super::name::is_token;
 use crate::duration;
+use crate::header_name::is_token;
 use crate::string_match::{self, EmptyPrefix};
 
 const CODE: &str = "invalid-cors";

@@ -10,7 +10,7 @@ use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::headers::{HeaderChanges, MessageHeaders};
 
-use super::name::is_token;
+use crate::header_name::is_token;
 
 const CODE: &str = "invalid-header";
 

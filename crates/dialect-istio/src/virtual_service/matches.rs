@@ -13,7 +13,7 @@ use ferromesh_mesh::policy::string_match::StringMatch;
 use serde_json::Value;
 
 use super::gateways::{self, Binding, MESH};
-use super::name::is_token;
+use crate::header_name::is_token;
 use crate::string_match::{self, EmptyPrefix};
 use crate::{faults, host, port, selector};
 

@@ -1,7 +1,7 @@
 //! Names of headers.
 
 /// Whether this is a token in the sense of RFC 7230, as the names of headers are.
-pub(super) fn is_token(name: &str) -> bool {
+pub fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name
             .bytes()
