@@ -136,17 +136,7 @@ impl Certificate {
 
     /// The certificate as PEM.
     pub fn pem(&self) -> String {
-        let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-        let body = STANDARD.encode(&self.der);
-        let mut rest = body.as_str();
-        while !rest.is_empty() {
-            let (line, tail) = rest.split_at(rest.len().min(64));
-            text.push_str(line);
-            text.push('\n');
-            rest = tail;
-        }
-        text.push_str("-----END CERTIFICATE-----\n");
-        text
+        pem(&self.der)
     }
 
     /// The URIs among the subject alternative names.
@@ -214,6 +204,22 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// A certificate, given as DER, as PEM.
+pub fn pem(der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let mut text = String::with_capacity(body.len() + body.len() / 64 + 60);
+    text.push_str("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, tail) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = tail;
+    }
+    text.push_str("-----END CERTIFICATE-----\n");
+    text
+}
+
 /// Before 1970 is as good as at its beginning.
 fn seconds(timestamp: i64) -> u64 {
     u64::try_from(timestamp).unwrap_or(0)
@@ -221,4 +227,106 @@ fn seconds(timestamp: i64) -> u64 {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SanType};
+
+    fn made(params: &CertificateParams) -> Certificate {
+        let key = KeyPair::generate().expect("a key");
+        let made = params.self_signed(&key).expect("a certificate");
+        Certificate::from_der(made.der()).expect("a certificate")
+    }
+
+    fn naming(names: Vec<SanType>) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = names;
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+        params
+    }
+
+    fn uri(text: &str) -> SanType {
+        SanType::URI(text.try_into().expect("ascii"))
+    }
+
+    #[test]
+    fn a_certificate_is_read() {
+        let names = vec![
+            SanType::DnsName("a.b.c.d.wl.mesh".try_into().expect("ascii")),
+            uri("spiffe://td/ns/a/sa/b"),
+            SanType::IpAddress([10, 0, 0, 1].into()),
+        ];
+        let read = made(&naming(names));
+        assert_eq!(
+            read.identity().expect("an identity").to_string(),
+            "spiffe://td/ns/a/sa/b"
+        );
+        assert_eq!(read.dns_names(), ["a.b.c.d.wl.mesh"]);
+        assert_eq!(read.other_names(), 1);
+        assert_eq!(read.role(), Role::Leaf);
+        assert_eq!(read.not_before(), 1_577_836_800);
+        assert_eq!(read.not_after(), 1_577_923_200);
+        assert!(read.is_valid_at(1_577_836_800) && !read.is_valid_at(1_577_836_799));
+        assert!(read.is_valid_at(1_577_923_200) && !read.is_valid_at(1_577_923_201));
+        assert_eq!(
+            Certificate::all_from_pem(read.pem().as_bytes()),
+            Ok(vec![read])
+        );
+    }
+
+    #[test]
+    fn exactly_one_workload_is_an_identity() {
+        for (names, expected) in [
+            (vec![], "0 URIs"),
+            (
+                vec![uri("spiffe://td/ns/a/sa/b"), uri("spiffe://td/ns/a/sa/c")],
+                "2 URIs",
+            ),
+            (
+                vec![uri("spiffe://td/ns/a/sa/b"), uri("spiffe://td/ns/a/sa/b")],
+                "2 URIs",
+            ),
+            (vec![uri("https://td/ns/a/sa/b")], "has the form"),
+        ] {
+            let fault = made(&naming(names)).identity().expect_err(expected);
+            assert!(fault.to_string().contains(expected), "{fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        let read = made(&naming(vec![uri("spiffe://td/ns/a/sa/b")]));
+        let mut longer = read.der().to_vec();
+        longer.push(0);
+        assert!(Certificate::from_der(&longer).is_err());
+        assert!(Certificate::from_der(&read.der()[..read.der().len() - 1]).is_err());
+        assert_eq!(
+            Certificate::all_from_pem(b"hello"),
+            Err(CertificateFault::Empty)
+        );
+        let many = read.pem().repeat(MOST_CERTIFICATES + 1);
+        assert_eq!(
+            Certificate::all_from_pem(many.as_bytes()),
+            Err(CertificateFault::TooMany)
+        );
+    }
+
+    #[test]
+    fn only_authorities_are_roots() {
+        let leaf = made(&naming(vec![]));
+        let mut params = naming(vec![]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = made(&params);
+        let bundle = crate::Bundle::new(vec![root.clone(), root.clone()]).expect("a bundle");
+        assert_eq!(bundle.roots(), std::slice::from_ref(&root));
+        assert_eq!(crate::Bundle::from_pem(bundle.pem().as_bytes()), Ok(bundle));
+        assert_eq!(
+            crate::Bundle::new(vec![root, leaf]),
+            Err(CertificateFault::NotAnAuthority(1))
+        );
+        assert_eq!(crate::Bundle::new(vec![]), Err(CertificateFault::Empty));
+    }
 }
