@@ -1,7 +1,9 @@
 //! The declarations, indexed by everything that is asked: plain maps with a sync [`Index::apply`],
 //! so that a change costs the same however many declarations there are.
 
+pub(crate) mod guards;
 pub(crate) mod multimap;
+pub(crate) mod peers;
 pub(crate) mod reading;
 pub(crate) mod routes_link;
 mod services;
@@ -9,6 +11,7 @@ mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferromesh_mesh::decl::Declaration;
 use ferromesh_mesh::decl::endpoints::Endpoints;
@@ -20,11 +23,14 @@ use ferromesh_mesh::decl::sidecar::Sidecar;
 use ferromesh_mesh::decl::traffic_policy::TrafficPolicies;
 use ferromesh_mesh::decl::workload::{Workload, WorkloadKind};
 use ferromesh_mesh::name::{Hostname, Namespace, NodeName, WorkloadName};
+use ferromesh_mesh::policy::jwt::KeySource;
 
 use crate::identity::{DeclId, Seniority};
 use crate::question::{Domain, Pair, Question};
 use crate::units::Difference;
+use guards::Guards;
 use multimap::Multimap;
+use peers::Peers;
 use routes_link::RoutesLink;
 
 /// Precedence among services of one name: Kubernetes first, then the oldest.
@@ -58,6 +64,8 @@ pub(crate) struct Index {
     nodes: Multimap<NodeName, DeclId, Arc<Node>>,
     sidecars: Multimap<Namespace, Seniority, Arc<Sidecar>>,
     mesh: BTreeMap<DeclId, Arc<MeshConfig>>,
+    guards: Guards,
+    peers: Peers,
 }
 
 /// The questions that a change answers differently.
@@ -88,6 +96,15 @@ impl Index {
                 .insert(id, Declaration::Workload(new.clone()));
             return;
         }
+        if let (Some(before), Some(after)) = (&before, &after)
+            && Guards::is_same(&id, before, after)
+        {
+            self.guards.want(before, false);
+            self.guards.want(after, true);
+            self.declarations.insert(id, after.clone());
+            return;
+        }
+        self.relist(before.as_ref(), after.as_ref());
         if let Some(before) = before {
             self.declarations.remove(&id);
             self.remove(&id, &before, dirty);
@@ -96,6 +113,11 @@ impl Index {
             self.insert(&id, &after, dirty);
             self.declarations.insert(id, after);
         }
+    }
+
+    /// Adds the questions whose answers differ after all that was taken since the last call.
+    pub(crate) fn settle(&mut self, dirty: &mut Dirty) {
+        self.peers.settle(dirty);
     }
 
     fn insert(&mut self, id: &DeclId, declaration: &Declaration, dirty: &mut Dirty) {
@@ -125,10 +147,11 @@ impl Index {
                     .insert(sidecar.namespace.clone(), key, sidecar.clone());
                 dirty.insert(Question::Sidecars(sidecar.namespace.clone()));
             }
-            Declaration::PeerAuthentication(_)
-            | Declaration::Authorization(_)
-            | Declaration::RequestAuthentication(_)
-            | Declaration::KeySet(_) => {}
+            Declaration::PeerAuthentication(peers) => self.guards.insert_peers(id, peers, dirty),
+            Declaration::Authorization(_) | Declaration::RequestAuthentication(_) => {
+                self.guards.insert(id, declaration, dirty);
+            }
+            Declaration::KeySet(keys) => self.guards.insert_keys(id, keys, dirty),
         }
     }
 
@@ -156,10 +179,11 @@ impl Index {
                     .remove(&sidecar.namespace, &seniority(id, &sidecar.age));
                 dirty.insert(Question::Sidecars(sidecar.namespace.clone()));
             }
-            Declaration::PeerAuthentication(_)
-            | Declaration::Authorization(_)
-            | Declaration::RequestAuthentication(_)
-            | Declaration::KeySet(_) => {}
+            Declaration::PeerAuthentication(peers) => self.guards.remove_peers(id, peers, dirty),
+            Declaration::Authorization(_) | Declaration::RequestAuthentication(_) => {
+                self.guards.remove(id, declaration, dirty);
+            }
+            Declaration::KeySet(keys) => self.guards.remove_keys(id, keys, dirty),
         }
     }
 
@@ -182,6 +206,11 @@ impl Index {
     /// Whether a service or routes have exactly this name: then it can have virtual hosts.
     pub(crate) fn knows(&self, host: &Hostname) -> bool {
         self.services.get(host).next().is_some() || self.routes.get(host).next().is_some()
+    }
+
+    /// Whose keys have to be fetched, and how long that may take.
+    pub(crate) fn wanted_keys(&self) -> BTreeMap<KeySource, Duration> {
+        self.guards.wanted()
     }
 
     /// All declarations, in no order.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ferromesh_mesh::decl::workload::WorkloadKind;
 use ferromesh_mesh::decl::{Labels, Selector};
 use ferromesh_mesh::name::{Hostname, Namespace, NodeName, WorkloadName};
+use ferromesh_mesh::policy::jwt::KeySource;
 
 use crate::identity::DeclId;
 
@@ -45,6 +46,16 @@ pub(crate) enum Question {
     Sidecars(Namespace),
     /// What does the mesh configuration say?
     Mesh,
+    /// Which policies guard workloads with this label?
+    Guards(Namespace, Pair),
+    /// Does a policy of this namespace turn the mesh's TLS off?
+    Plaintext(Namespace),
+    /// Which external authorizers do the policies of this namespace ask?
+    Providers(Namespace),
+    /// Who is behind the service of this namespace and name?
+    Peers(Namespace, Hostname),
+    /// Which keys were fetched from there?
+    KeySet(KeySource),
 }
 
 /// A name in an `:authority` that at most one virtual host of a table can have.
@@ -91,11 +102,16 @@ pub(crate) enum QuestionKind {
     Node,
     Sidecars,
     Mesh,
+    Guards,
+    Plaintext,
+    Providers,
+    Peers,
+    KeySet,
 }
 
 #[cfg(test)]
 impl QuestionKind {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Services,
         Self::Routes,
         Self::Policies,
@@ -111,6 +127,11 @@ impl QuestionKind {
         Self::Node,
         Self::Sidecars,
         Self::Mesh,
+        Self::Guards,
+        Self::Plaintext,
+        Self::Providers,
+        Self::Peers,
+        Self::KeySet,
     ];
 }
 
@@ -133,6 +154,11 @@ impl Question {
             Self::Node(_) => QuestionKind::Node,
             Self::Sidecars(_) => QuestionKind::Sidecars,
             Self::Mesh => QuestionKind::Mesh,
+            Self::Guards(..) => QuestionKind::Guards,
+            Self::Plaintext(_) => QuestionKind::Plaintext,
+            Self::Providers(_) => QuestionKind::Providers,
+            Self::Peers(..) => QuestionKind::Peers,
+            Self::KeySet(_) => QuestionKind::KeySet,
         }
     }
 }

@@ -37,6 +37,13 @@ impl<K: Eq + Hash, O: Ord, V> Multimap<K, O, V> {
         }
     }
 
+    /// Whether there is such an entry.
+    pub(crate) fn contains(&self, key: &K, order: &O) -> bool {
+        self.by_key
+            .get(key)
+            .is_some_and(|entries| entries.contains_key(order))
+    }
+
     /// All keys, in no order.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
         self.by_key.keys()

@@ -39,6 +39,7 @@ impl Index {
             self.selecting.insert(key, rank, service.clone());
             dirty.insert(Question::Selecting(service.namespace.clone(), pair));
         }
+        self.select(service, true);
     }
 
     pub(super) fn remove_service(
@@ -48,6 +49,7 @@ impl Index {
         dirty: &mut Dirty,
     ) {
         let rank = rank(id, service);
+        self.select(service, false);
         self.services.remove(&service.host, &rank);
         dirty.insert(Question::Services(service.host.clone()));
         for pattern in service.host.patterns() {
