@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use envoy_types::pb::envoy::extensions::access_loggers::file::v3::FileAccessLog;
 use envoy_types::pb::envoy::extensions::access_loggers::file::v3::file_access_log::AccessLogFormat as Format;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+use mesh::policy::mtls::MtlsMode;
 use mesh::view::cluster::ClusterName;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
 use mesh::view::listener::{Bind, InboundTraffic, ListenerName, ListenerTraffic, Outbound};
@@ -11,6 +12,7 @@ use pb::listener::v3::listener_filter_chain_match_predicate::Rule;
 use pb::listener::v3::{FilterChain, Listener};
 
 use super::views::listeners::{at, inbound, listener as plain, logs, port, tcp};
+use super::views::security;
 use super::*;
 
 fn listener(name: ListenerName, traffic: ListenerTraffic) -> (Emitted, Listener) {
@@ -44,12 +46,16 @@ fn names(listener: &Listener) -> Vec<&str> {
 #[test]
 fn captured_inbound_traffic_is_inspected_only_where_it_must_be() {
     let addresses: Vec<SocketAddr> = vec![([0, 0, 0, 0], 15006).into()];
-    let ports = (8080..).zip(inbound()).map(|(number, it)| port(number, it));
+    let ports = (8080..)
+        .zip(inbound())
+        .map(|(number, it)| port(number, it, MtlsMode::Disable));
     let traffic = ListenerTraffic::VirtualInbound {
         addresses,
         transparent: true,
         ports: ports.collect(),
         rest: ClusterName::InboundPassthrough,
+        rest_mtls: MtlsMode::Disable,
+        security: Arc::new(security::open()),
     };
     let (emitted, listener) = listener(ListenerName::VirtualInbound, traffic);
     let chains: Vec<_> = listener.filter_chains.iter().map(line).collect();
@@ -189,7 +195,8 @@ fn hosts_are_resolved_only_where_nothing_is_captured() {
         fallback: ClusterName::BlackHole,
     };
     let inbound = ListenerTraffic::Inbound {
-        port: port(8080, InboundTraffic::Http),
+        port: port(8080, InboundTraffic::Http, MtlsMode::Disable),
+        security: Arc::new(security::open()),
     };
     let proxy = ListenerTraffic::HttpProxy {
         table: TableName::HttpProxy,

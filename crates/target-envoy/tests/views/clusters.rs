@@ -6,6 +6,7 @@ use std::time::Duration;
 use ferromesh_mesh as mesh;
 
 use mesh::decl::endpoints::EndpointState;
+use mesh::decl::workload::PeerTls;
 use mesh::name::{Hostname, Locality};
 use mesh::policy::connection_pool::HttpVersion;
 use mesh::policy::keepalive::{Http2Keepalive, TcpKeepalive};
@@ -16,7 +17,7 @@ use mesh::policy::protocol::Protocol;
 use mesh::policy::retry_budget::RetryBudget;
 use mesh::view::View;
 use mesh::view::cluster::{AppAddress, Cluster, ClusterName, ClusterService, Discovery};
-use mesh::view::cluster::{DnsInstance, Limits, LocalityMode};
+use mesh::view::cluster::{DnsInstance, Limits, LocalityMode, UpstreamTls};
 use mesh::view::endpoints::{ClusterEndpoint, ClusterEndpoints, EndpointGroup};
 
 use super::every;
@@ -37,6 +38,7 @@ pub fn plain(name: ClusterName, discovery: Discovery) -> Cluster {
         discovery,
         protocol: Protocol::Http,
         http_version: HttpVersion::FromPort,
+        tls: UpstreamTls::Off,
         load_balancer: balancer(Algorithm::LeastRequest, None),
         locality: LocalityMode::Flat,
         limits: Limits {
@@ -397,6 +399,7 @@ pub fn instances(cluster: ClusterName) -> ClusterEndpoints {
         port: 8080,
         state,
         weight: 1,
+        peer_tls: PeerTls::Plain,
     });
     let group = |locality: &str, priority, endpoints: Vec<_>| EndpointGroup {
         locality: Locality::parse(locality),
@@ -409,6 +412,7 @@ pub fn instances(cluster: ClusterName) -> ClusterEndpoints {
         port: 8080,
         state: EndpointState::Ready,
         weight: 7,
+        peer_tls: PeerTls::Mesh,
     };
     ClusterEndpoints {
         cluster,

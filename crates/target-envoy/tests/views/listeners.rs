@@ -7,14 +7,16 @@ use std::time::Duration;
 use ferromesh_mesh as mesh;
 
 use mesh::policy::access_log::{AccessLog, AccessLogFormat};
+use mesh::policy::mtls::MtlsMode;
 use mesh::view::View;
 use mesh::view::cluster::ClusterName;
 use mesh::view::listener::{Affinity, Bind, InboundPort, InboundTraffic, Listener, ListenerName};
 use mesh::view::listener::{ListenerTraffic, Outbound, TcpForward};
 use mesh::view::route_table::TableName;
+use mesh::view::security::InboundSecurity;
 
 use super::clusters::outbound;
-use super::every;
+use super::{every, security};
 
 /// An address on loopback; the validation opens no port.
 pub fn at(port: u16) -> SocketAddr {
@@ -43,11 +45,12 @@ pub fn tcp() -> TcpForward {
 }
 
 /// An inbound port.
-pub fn port(port: u16, traffic: InboundTraffic) -> InboundPort {
+pub fn port(port: u16, traffic: InboundTraffic, mtls: MtlsMode) -> InboundPort {
     InboundPort {
         port,
         cluster: ClusterName::Inbound { port: 8080 },
         traffic,
+        mtls,
         label: "a.test:80".into(),
     }
 }
@@ -63,6 +66,28 @@ pub fn inbound() -> Vec<InboundTraffic> {
         server_first: false,
     });
     all
+}
+
+/// Which connections are taken.
+pub fn modes() -> Vec<MtlsMode> {
+    every! {
+        MtlsMode::Disable => MtlsMode::Disable,
+        MtlsMode::Permissive => MtlsMode::Permissive,
+        MtlsMode::Strict => MtlsMode::Strict,
+    }
+}
+
+/// What is spoken, and which connections are taken.
+pub fn ports() -> Vec<(InboundTraffic, MtlsMode)> {
+    inbound()
+        .into_iter()
+        .flat_map(|it| modes().into_iter().map(move |mode| (it, mode)))
+        .collect()
+}
+
+/// Everything is demanded.
+fn full() -> Arc<InboundSecurity> {
+    security::all().pop().expect("the last one is full")
 }
 
 /// Every log.
@@ -142,21 +167,32 @@ fn traffic(name: &ListenerName) -> Vec<ListenerTraffic> {
             fallback: ClusterName::Passthrough,
         }],
         ListenerName::VirtualInbound => [true, false]
-            .map(|transparent| ListenerTraffic::VirtualInbound {
+            .into_iter()
+            .flat_map(|transparent| modes().into_iter().map(move |it| (transparent, it)))
+            .map(|(transparent, rest_mtls)| ListenerTraffic::VirtualInbound {
                 addresses: both(15006),
                 transparent,
                 ports: (8080..)
-                    .zip(inbound())
-                    .map(|(number, it)| port(number, it))
+                    .zip(ports())
+                    .map(|(number, (traffic, mtls))| port(number, traffic, mtls))
                     .collect(),
                 rest: ClusterName::InboundPassthrough,
+                rest_mtls,
+                security: full(),
             })
-            .to_vec(),
+            .collect(),
         ListenerName::Outbound(_) => outbound_traffic(),
-        ListenerName::Inbound(_) => inbound()
+        ListenerName::Inbound(_) => ports()
             .into_iter()
-            .map(|it| ListenerTraffic::Inbound {
-                port: port(7001, it),
+            .flat_map(|it| [(it, Arc::new(security::open())), (it, full())])
+            .chain(
+                security::all()
+                    .into_iter()
+                    .map(|it| ((InboundTraffic::Detect, MtlsMode::Permissive), it)),
+            )
+            .map(|((traffic, mtls), security)| ListenerTraffic::Inbound {
+                port: port(7001, traffic, mtls),
+                security,
             })
             .collect(),
         ListenerName::HttpProxy(_) => vec![ListenerTraffic::HttpProxy {

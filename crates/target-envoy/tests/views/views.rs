@@ -6,6 +6,7 @@
 pub mod clusters;
 pub mod hosts;
 pub mod listeners;
+pub mod security;
 
 use ferromesh_mesh::view::View;
 
