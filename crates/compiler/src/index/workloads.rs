@@ -4,18 +4,12 @@ use std::sync::Arc;
 
 use ferromesh_mesh::decl::workload::Workload;
 use ferromesh_mesh::name::WorkloadName;
-use ferromesh_mesh::name::WorkloadName;
 
 use super::{Dirty, Index};
 use crate::identity::DeclId;
 use crate::question::{Question, pairs};
 
 impl Index {
-    /// What runs under a name: a Pod before an entry.
-    pub(crate) fn workload(&self, name: &WorkloadName) -> Option<&Arc<Workload>> {
-        self.workloads.get(name).map(|(_, found)| found).next()
-    }
-
     pub(super) fn insert_workload(
         &mut self,
         id: &DeclId,
