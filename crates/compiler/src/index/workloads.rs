@@ -26,6 +26,14 @@ impl Index {
         selectors(workload, dirty);
     }
 
+    /// What runs under this name: a Pod before an entry.
+    pub(crate) fn workload(&self, name: &WorkloadName) -> Option<&Arc<Workload>> {
+        self.workloads
+            .get(name)
+            .map(|(_, workload)| workload)
+            .next()
+    }
+
     fn hold(&mut self, id: &DeclId, workload: &Arc<Workload>) {
         let order = (workload.kind, id.clone());
         let namespace = &workload.name.namespace;
