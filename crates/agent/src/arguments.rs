@@ -238,7 +238,7 @@ mod tests {
 
     const NEEDED: [&str; 9] = [
         "agent",
-        "--xds",
+        "--plaintext-xds",
         "127.0.0.1:15010",
         "--workload",
         "web-0",

@@ -25,11 +25,11 @@ enum Command {
 Examples:
   # Without capture: others reach the workload at 127.1.0.1, it listens at 127.0.0.1, and finds
   # services at 127.1.0.2 (by their ports, or by HTTP proxy at port 15002).
-  ferromesh-agent proxy --xds 127.0.0.1:15010 --workload web-0 --namespace shop \\
+  ferromesh-agent proxy --plaintext-xds 127.0.0.1:15010 --workload web-0 --namespace shop \\
       --address 127.1.0.1 --outbound-address 127.1.0.2 --envoy ./envoy
 
   # With capture: rules of the kernel redirect to the ports 15001 and 15006.
-  ferromesh-agent proxy --xds 127.0.0.1:15010 --workload web-0 --namespace shop \\
+  ferromesh-agent proxy --plaintext-xds 127.0.0.1:15010 --workload web-0 --namespace shop \\
       --address 10.1.2.3 --interception-mode REDIRECT")]
     Proxy(Box<arguments::Arguments>),
     /// Runs a program that is killed when its parent dies.

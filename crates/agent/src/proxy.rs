@@ -198,7 +198,7 @@ async fn log_readiness(admin: Admin, xds: XdsAddress, mut phase: watch::Receiver
                         Lack::Listeners => "no listeners",
                     };
                     tracing::warn!(
-                        "not ready: the control plane at {xds} has sent {what} yet (is it running, is --xds right?)"
+                        "not ready: the control plane at {xds} has sent {what} yet (is it running, is its address right?)"
                     );
                 }
                 Err(_) => {}

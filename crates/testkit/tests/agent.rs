@@ -258,7 +258,7 @@ async fn what_is_wrong_is_said_in_one_line() {
     let outbound = outbound.to_string();
     let envoy = programs::envoy().display().to_string();
     let needed = [
-        ("--xds", "127.0.0.1:1"),
+        ("--plaintext-xds", "127.0.0.1:1"),
         ("--workload", "web-0"),
         ("--namespace", "shop"),
         ("--address", &address),
@@ -270,10 +270,10 @@ async fn what_is_wrong_is_said_in_one_line() {
     ];
     for (flag, value, status, part) in [
         (
-            "--xds",
+            "--plaintext-xds",
             "nowhere",
             2,
-            "invalid value 'nowhere' for '--xds <HOST:PORT>': expected HOST:PORT",
+            "invalid value 'nowhere' for '--plaintext-xds <HOST:PORT>': expected HOST:PORT",
         ),
         (
             "--address",

@@ -286,7 +286,7 @@ fn run(settings: &Settings, xds: SocketAddr) -> Process {
     let mut command = crate::process::command("ferromesh-agent");
     command.arg("proxy").arg("--envoy").arg(programs::envoy());
     let pairs = [
-        ("--xds", xds.to_string()),
+        ("--plaintext-xds", xds.to_string()),
         ("--workload", name.clone()),
         ("--namespace", namespace.clone()),
         ("--address", address.to_string()),

@@ -109,7 +109,7 @@ impl Pod {
         command.arg("proxy");
         for (flag, value) in [
             ("--envoy", ENVOY),
-            ("--xds", &xds.to_string()),
+            ("--plaintext-xds", &xds.to_string()),
             ("--workload", self.name),
             ("--namespace", "shop"),
             ("--address", &address.to_string()),

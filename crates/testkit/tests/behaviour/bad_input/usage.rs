@@ -95,7 +95,7 @@ async fn the_agent_says_in_one_line_why_it_does_not_start() {
     let free = "127.0.0.1:0";
     let needed = [
         "proxy",
-        "--xds",
+        "--plaintext-xds",
         "127.0.0.1:1",
         "--workload",
         "web",
@@ -130,11 +130,11 @@ async fn the_agent_says_in_one_line_why_it_does_not_start() {
         check(AGENT, &[&needed[..], arguments].concat(), status, part).await;
     }
     check(AGENT, &[], 2, "arguments are missing").await;
-    check(AGENT, &["proxy"], 2, "--xds").await;
+    check(AGENT, &["proxy"], 2, "--plaintext-xds").await;
     check(AGENT, &["proxi"], 2, "'proxi'").await;
     let wrong = [
         "proxy",
-        "--xds",
+        "--plaintext-xds",
         "nowhere",
         "--workload",
         "a~b",
