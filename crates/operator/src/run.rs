@@ -7,7 +7,7 @@ use ferromesh_chassis::failure::WRONG_USAGE;
 use ferromesh_chassis::{Failure, Shutdown, announce, listen, log, version};
 use ferromesh_kube_source::directory::{OpenError, Watch};
 use ferromesh_kube_source::report::Places;
-use ferromesh_xds_server::{Limits, Plane, serve};
+use ferromesh_xds_server::{Limits, Plane, Transport, serve};
 
 use crate::arguments::Arguments;
 use crate::debug;
@@ -74,9 +74,13 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     )?;
 
     let end = shutdown.clone();
-    let streams = tokio::spawn(serve(xds, handle, Limits::default(), async move {
-        end.begun().await
-    }));
+    let streams = tokio::spawn(serve(
+        xds,
+        Transport::Loopback,
+        handle,
+        Limits::default(),
+        async move { end.begun().await },
+    ));
     // The source, the compiler and the reporter never end by themselves: if one does, it has died,
     // and whoever supervises this program has to start it again.
     let outcome = tokio::select! {

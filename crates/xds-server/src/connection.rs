@@ -2,23 +2,28 @@
 //! wake-up.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use ferromesh_xds::{Frame, Variant};
+use ferromesh_xds::Variant;
 use h2::RecvStream;
 use h2::server::{Connection as Http2, SendResponse};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep_until};
 
+use crate::calls::{Exchange, head, refuse};
+use crate::chunk::Chunk;
+use crate::counters::add;
+use crate::denial::Reason;
+use crate::peer::Peer;
 use crate::server::Shared;
-use crate::stream::{Ads, status_trailers};
+use crate::status::{RESOURCE_EXHAUSTED, UNIMPLEMENTED};
+use crate::stream::Ads;
 
 const DELTA: &str =
     "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
@@ -38,13 +43,10 @@ const RETRY: Duration = Duration::from_millis(10);
 
 const HEADERS: u32 = 16 << 10;
 
-/// gRPC's status for a method that does not exist.
-const UNIMPLEMENTED: u8 = 12;
-
 /// Serves one connection to its end.
-pub(crate) async fn serve(
-    socket: TcpStream,
-    peer: SocketAddr,
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: S,
+    peer: Peer,
     shared: Arc<Shared>,
 ) -> Result<(), h2::Error> {
     let handshake = h2::server::Builder::new()
@@ -78,10 +80,13 @@ async fn wait_for_drain(mut draining: watch::Receiver<bool>) {
     let _ = draining.wait_for(|draining| *draining).await;
 }
 
-struct Connection {
-    http2: Http2<TcpStream, Frame>,
+struct Connection<S> {
+    http2: Http2<S, Chunk>,
     streams: Vec<Ads>,
-    peer: SocketAddr,
+    calls: Vec<Exchange>,
+    peer: Arc<Peer>,
+    /// When the client's certificate expires; `None` once that has been dealt with, too.
+    expires: Option<Instant>,
     shared: Arc<Shared>,
     ping: Option<Ping>,
     /// When the connection was last of use: it has streams, or had them then.
@@ -97,8 +102,8 @@ struct Ping {
     open: bool,
 }
 
-impl Connection {
-    fn new(mut http2: Http2<TcpStream, Frame>, peer: SocketAddr, shared: Arc<Shared>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn new(mut http2: Http2<S, Chunk>, peer: Peer, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
         let next = now + shared.limits.ping;
         let ping = http2.ping_pong().map(|pings| Ping {
@@ -110,7 +115,9 @@ impl Connection {
         Self {
             http2,
             streams: Vec::new(),
-            peer,
+            calls: Vec::new(),
+            expires: peer.expires(),
+            peer: Arc::new(peer),
             shared,
             ping,
             idle_since: now,
@@ -127,9 +134,22 @@ impl Connection {
         self.http2.graceful_shutdown();
     }
 
+    /// The client has to come back with a new certificate, on a new connection.
+    fn expire(&mut self) {
+        self.expires = None;
+        for stream in &mut self.streams {
+            stream.expire();
+        }
+        self.draining = true;
+        self.http2.graceful_shutdown();
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         loop {
             let now = Instant::now();
+            if self.expires.is_some_and(|time| time <= now) {
+                self.expire();
+            }
             if let Poll::Ready(end) = self.poll_http2(cx) {
                 return Poll::Ready(end);
             }
@@ -139,7 +159,12 @@ impl Connection {
                 written |= stream.take_written() || !open;
                 open
             });
-            if !self.streams.is_empty() {
+            self.calls.retain_mut(|call| {
+                let open = call.poll(cx, now).is_pending();
+                written |= !open;
+                open
+            });
+            if !self.streams.is_empty() || !self.calls.is_empty() {
                 self.idle_since = now;
             }
             if self.poll_ping(cx, now).is_ready() {
@@ -167,38 +192,32 @@ impl Connection {
     fn accept(
         &mut self,
         request: Request<RecvStream>,
-        mut respond: SendResponse<Frame>,
+        mut respond: SendResponse<Chunk>,
     ) -> Result<(), h2::Error> {
         let grpc = request
             .headers()
             .get(CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-        let mut response = Response::new(());
         if request.method() != Method::POST || !grpc {
+            let mut response = Response::new(());
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             respond.send_response(response, true)?;
             return Ok(());
         }
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         let variant = match request.uri().path() {
             DELTA => Variant::Delta,
             SOTW => Variant::StateOfTheWorld,
             _ => {
-                response
-                    .headers_mut()
-                    .extend(status_trailers(UNIMPLEMENTED, "no such method"));
-                respond.send_response(response, true)?;
+                self.take_call(request, respond);
                 return Ok(());
             }
         };
-        let send = respond.send_response(response, false)?;
+        let send = respond.send_response(head(), false)?;
         let mut stream = Ads::new(
             variant,
             request.into_body(),
             send,
-            self.peer,
+            Arc::clone(&self.peer),
             Arc::clone(&self.shared),
         );
         if self.draining {
@@ -206,6 +225,22 @@ impl Connection {
         }
         self.streams.push(stream);
         Ok(())
+    }
+
+    fn take_call(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Chunk>) {
+        let Some(calls) = self.shared.answers() else {
+            return refuse(&mut respond, UNIMPLEMENTED, "no such method");
+        };
+        let counters = &self.shared.plane.hub().counters;
+        let Ok(permit) = Arc::clone(&self.shared.calls).try_acquire_owned() else {
+            add(counters.denied(Reason::CallsCrowded), 1);
+            return refuse(&mut respond, RESOURCE_EXHAUSTED, "too many calls at a time");
+        };
+        add(&counters.calls, 1);
+        let tie = (Arc::clone(calls), permit);
+        let peer = Arc::clone(&self.peer);
+        self.calls
+            .push(Exchange::new(request, respond, peer, &self.shared, tie));
     }
 
     /// Ready when the client does not answer.
@@ -234,7 +269,7 @@ impl Connection {
 
     /// Ready when some time limit has passed; then everything has to be polled again.
     fn poll_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let idle = self.streams.is_empty() && !self.draining;
+        let idle = self.streams.is_empty() && self.calls.is_empty() && !self.draining;
         let idle = idle.then(|| self.idle_since + self.shared.limits.patience);
         if idle.is_some_and(|time| time <= now) {
             self.draining = true;
@@ -246,7 +281,9 @@ impl Connection {
             .iter()
             .filter_map(|stream| stream.deadline(now));
         let ping = self.ping.as_ref().map(|ping| ping.next);
-        let Some(next) = streams.chain(ping).chain(idle).min() else {
+        let calls = self.calls.iter().map(Exchange::deadline);
+        let others = calls.chain(ping).chain(idle).chain(self.expires);
+        let Some(next) = streams.chain(others).min() else {
             return Poll::Pending;
         };
         // Whatever is late and was not dealt with gets another look soon, but not in a loop.

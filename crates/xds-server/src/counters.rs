@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ferromesh_xds::{PerType, ResourceType};
 
+use crate::denial::Reason;
+
 /// Counters of all streams together.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -29,6 +31,10 @@ pub struct Counters {
     pub refusals: PerType<AtomicU64>,
     /// Streams that were woken by publications.
     pub wakes: AtomicU64,
+    /// Calls that were answered.
+    pub calls: AtomicU64,
+    /// By reason: clients that were refused.
+    pub denials: [AtomicU64; Reason::ALL.len()],
 }
 
 /// Adds to a counter.
@@ -53,6 +59,10 @@ pub struct Counts {
     pub requests: u64,
     /// Streams that were woken by publications.
     pub wakes: u64,
+    /// Calls that were answered.
+    pub calls: u64,
+    /// Clients that were refused, by reason.
+    pub denials: Vec<(Reason, u64)>,
     /// By type.
     pub types: Vec<TypeCounts>,
 }
@@ -73,6 +83,11 @@ pub struct TypeCounts {
 }
 
 impl Counters {
+    /// The counter of a reason.
+    pub(crate) fn denied(&self, reason: Reason) -> &AtomicU64 {
+        &self.denials[reason as usize]
+    }
+
     /// The values now.
     pub fn read(&self) -> Counts {
         let Self {
@@ -87,6 +102,8 @@ impl Counters {
             resources,
             refusals,
             wakes,
+            calls,
+            denials: _,
         } = self;
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let types = ResourceType::ALL.map(|ty| TypeCounts {
@@ -104,6 +121,10 @@ impl Counters {
             stalled: get(stalled),
             requests: get(requests),
             wakes: get(wakes),
+            calls: get(calls),
+            denials: Reason::ALL
+                .map(|reason| (reason, get(self.denied(reason))))
+                .to_vec(),
             types: types.to_vec(),
         }
     }

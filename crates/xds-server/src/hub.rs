@@ -17,6 +17,7 @@ use ferromesh_xds::{
 use tokio::sync::mpsc;
 
 use crate::counters::{Counters, Counts, add};
+use crate::denial::Denial;
 use interest::Interest;
 
 pub(crate) use state::{Delivery, Dispatch, Record};
@@ -132,7 +133,7 @@ impl Hub {
                 client: client.clone(),
                 proxy: proxy.clone(),
                 variant: *variant,
-                peer: *peer,
+                peer: peer.address,
                 connected: *connected,
                 audiences: entry.audiences.clone(),
                 status: status
@@ -325,6 +326,16 @@ impl Hub {
         let _ = entry
             .mailbox
             .send(Delivery::Assign(audiences, Arc::clone(latest)));
+    }
+}
+
+impl Hub {
+    /// Tells a stream that its client may not have anything (any more).
+    pub(crate) fn deny(&self, id: StreamId, denial: Denial) {
+        if let Some(entry) = entry_mut(&mut self.lock().streams, id) {
+            // The receiver is gone when the stream has just ended.
+            let _ = entry.mailbox.send(Delivery::Denied(denial));
+        }
     }
 }
 

@@ -6,28 +6,42 @@
 //! the newest snapshot, who holds what, and counters. [`serve`] accepts connections; each is one
 //! task that owns the sessions of its streams.
 //!
-//! It deliberately does not know Kubernetes, the dialects, or what a cluster is. Identity is the
-//! node id that a client states, so it must listen on loopback only.
+//! Over TLS, a stream is served only if its certificate's identity is that of the workload that
+//! its node id names, as the compile loop knows it (`plane::guard`); on loopback without TLS,
+//! clients are who they say they are. [`Calls`] are answered beside the streams, over TLS alone.
 //!
-//! Reading order: [`plane`], [`publish`], [`hub`], [`node`], then [`server`], `connection`,
-//! `stream`, `input`.
+//! It deliberately does not know Kubernetes, the dialects, what a cluster is, or who signs.
+//!
+//! Reading order: [`plane`], [`publish`], [`hub`], [`node`], then [`server`], [`tls`],
+//! `handshake`, [`peer`], `connection`, `stream`, `input`, [`calls`], [`denial`].
 
+mod chunk;
 mod connection;
+mod handshake;
 mod input;
+mod status;
 mod stream;
 #[cfg(test)]
 mod tests;
 
+pub mod calls;
 pub mod counters;
+pub mod denial;
 pub mod hub;
 pub mod node;
+pub mod peer;
 pub mod plane;
 pub mod publish;
 pub mod server;
+pub mod tls;
 
+pub use calls::{Answer, Call, Calls, Status};
 pub use counters::Counts;
+pub use denial::{Denial, Reason};
 pub use hub::{Hub, StreamState};
 pub use node::{Client, NodeFault};
+pub use peer::{Peer, Proof, Verified};
 pub use plane::{Applied, Change, Plane, PlaneHandle};
 pub use publish::Publisher;
-pub use server::{Limits, serve};
+pub use server::{Limits, Tls, Transport, serve};
+pub use tls::{Credentials, TlsFault, server_config};

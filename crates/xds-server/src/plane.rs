@@ -6,6 +6,7 @@
 //! batch has been applied, because an empty answer would take everything from a proxy that has
 //! only lost its stream for a moment.
 
+mod guard;
 mod handle;
 mod leases;
 mod refusals;
@@ -13,16 +14,17 @@ mod refusals;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ferromesh_compiler::Compiler;
 use ferromesh_compiler::acceptance::Acceptance;
+use ferromesh_compiler::{Compiler, Proxy};
 use ferromesh_mesh::diagnostic::Diagnostic;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::hub::{Converged, Hub};
+use crate::hub::{Converged, Hub, StreamId};
 use crate::publish::{Published, Publisher};
 
-pub(crate) use handle::Command;
+use guard::Guard;
 pub use handle::{Applied, Change, PlaneHandle};
+pub(crate) use handle::{Command, Standing};
 use leases::Leases;
 use refusals::Refusals;
 
@@ -38,6 +40,9 @@ pub struct Plane {
     commands: mpsc::UnboundedReceiver<Command>,
     leases: Leases,
     refusals: Refusals,
+    guard: Guard,
+    /// Who came and went before anything was known.
+    early: Vec<Command>,
     loaded: bool,
 }
 
@@ -63,6 +68,8 @@ impl Plane {
             commands,
             leases: Leases::default(),
             refusals: Refusals::default(),
+            guard: Guard::default(),
+            early: Vec::new(),
             loaded: false,
         };
         (plane, PlaneHandle::new(sender, hub))
@@ -91,6 +98,14 @@ impl Plane {
                 command => self.take(command, &mut due, now),
             }
         }
+        if self.loaded {
+            for command in std::mem::take(&mut self.early) {
+                self.take(command, &mut due, now);
+            }
+        }
+        for (stream, denial) in self.guard.review(&self.compiler) {
+            self.hub.deny(stream, denial);
+        }
         for proxy in self.leases.expire(now) {
             self.compiler.close(proxy);
             due.compile = true;
@@ -105,6 +120,9 @@ impl Plane {
 
     fn take(&mut self, command: Command, due: &mut Due, now: Instant) {
         match command {
+            Command::Connect { .. } | Command::Disconnect { .. } if !self.loaded => {
+                self.early.push(command);
+            }
             Command::Apply {
                 changes,
                 since,
@@ -120,16 +138,21 @@ impl Plane {
                 due.since = Some(due.since.map_or(since, |known| known.min(since)));
                 due.answers.push((done, count, in_force));
             }
-            Command::Connect { stream, proxy } => match self.leases.join(stream, &proxy) {
-                leases::Joined::Known(audiences) => self.hub.assign(stream, audiences),
-                leases::Joined::Waits => {}
-                leases::Joined::New => {
-                    let id = self.compiler.open(proxy.clone());
-                    self.leases.open(stream, proxy, id);
-                    due.compile = true;
-                }
+            Command::Connect {
+                stream,
+                proxy,
+                standing,
+            } => match self
+                .guard
+                .admit(stream, &proxy.workload, standing, &self.compiler)
+            {
+                Ok(()) => self.connect(stream, proxy, due),
+                Err(denial) => self.hub.deny(stream, denial),
             },
-            Command::Disconnect { stream } => self.leases.leave(stream, now),
+            Command::Disconnect { stream } => {
+                self.guard.leave(stream);
+                self.leases.leave(stream, now);
+            }
             Command::Refused { client, refusal } => {
                 if let Some(version) = refusal.version {
                     self.publisher.refuse(refusal.id, version, &client);
@@ -155,6 +178,18 @@ impl Plane {
         }
     }
 
+    fn connect(&mut self, stream: StreamId, proxy: Proxy, due: &mut Due) {
+        match self.leases.join(stream, &proxy) {
+            leases::Joined::Known(audiences) => self.hub.assign(stream, audiences),
+            leases::Joined::Waits => {}
+            leases::Joined::New => {
+                let id = self.compiler.open(proxy.clone());
+                self.leases.open(stream, proxy, id);
+                due.compile = true;
+            }
+        }
+    }
+
     fn answer(&self, question: Command) {
         match question {
             // Nobody may be waiting any more.
@@ -173,12 +208,14 @@ impl Plane {
         match change {
             Change::Replace(unit) => {
                 let unit = self.acceptance.replace(unit)?;
+                self.guard.changed(&unit.object);
                 self.compiler.replace(unit);
             }
             Change::Remove(object) => {
                 if !self.acceptance.remove(&object) {
                     return None;
                 }
+                self.guard.changed(&object);
                 self.compiler.remove(&object);
             }
         }

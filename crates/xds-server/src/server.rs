@@ -1,15 +1,21 @@
 //! Accepts connections.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::calls::Calls;
 use crate::connection;
 use crate::counters::add;
+use crate::denial::Reason;
+use crate::handshake::{self, Failed, Gate};
+use crate::peer::{Peer, Proof};
 use crate::plane::PlaneHandle;
 
 /// What clients may cost.
@@ -32,6 +38,17 @@ pub struct Limits {
     pub ping: Duration,
     /// How long streams may take to end on shutdown.
     pub drain: Duration,
+    /// TLS handshakes at one time. More wait, and no longer than [`Self::patience`] all in all.
+    pub handshakes: usize,
+    /// TLS connections of one address that have not shown a certificate (yet), at one time. More
+    /// are closed at once, so that nobody keeps all others from shaking hands.
+    pub nameless_per_address: usize,
+    /// Calls at one time, by all connections together.
+    pub calls: usize,
+    /// Bytes of the message of a call.
+    pub call_message: usize,
+    /// How long a call may take from its first byte to its last.
+    pub call: Duration,
 }
 
 impl Default for Limits {
@@ -45,13 +62,47 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             ping: Duration::from_secs(30),
             drain: Duration::from_secs(5),
+            handshakes: 512,
+            nameless_per_address: 128,
+            calls: 20_000,
+            call_message: 32 << 10,
+            call: Duration::from_secs(75),
         }
+    }
+}
+
+/// How connections come.
+#[derive(Debug)]
+pub enum Transport {
+    /// Without encryption, over loopback, where clients are who they say they are. There are no
+    /// calls besides the aggregated streams.
+    Loopback,
+    /// By TLS.
+    Tls(Tls),
+}
+
+/// What a server needs for TLS.
+pub struct Tls {
+    /// What it shows and whom it believes, see [`server_config`](crate::server_config). A new
+    /// value is in force from the next connection on; those that are there live on.
+    pub config: watch::Receiver<Arc<ServerConfig>>,
+    /// The calls that are answered.
+    pub calls: Arc<dyn Calls>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
     }
 }
 
 /// What all connections share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    transport: Transport,
+    gate: Arc<Gate>,
+    /// One for each call at one time.
+    pub(crate) calls: Arc<Semaphore>,
     pub(crate) plane: PlaneHandle,
     pub(crate) limits: Limits,
     pub(crate) large_messages: Arc<Semaphore>,
@@ -62,9 +113,10 @@ pub(crate) struct Shared {
 /// Serves the aggregated discovery service in both variants until `shutdown` is done. Then it
 /// accepts no more, ends all streams, and returns when they are closed.
 ///
-/// The listener must be bound to loopback: clients are who they say they are.
+/// For [`Transport::Loopback`], the listener must be bound to loopback.
 pub async fn serve(
     listener: TcpListener,
+    transport: Transport,
     plane: PlaneHandle,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
@@ -73,6 +125,9 @@ pub async fn serve(
     let slots = Arc::new(Semaphore::new(limits.connections));
     let large_messages = Arc::new(Semaphore::new(limits.large_messages));
     let shared = Arc::new(Shared {
+        transport,
+        gate: Arc::new(Gate::new(&limits)),
+        calls: Arc::new(Semaphore::new(limits.calls)),
         plane,
         limits,
         large_messages,
@@ -133,11 +188,47 @@ fn accept(
 
 async fn run(
     socket: TcpStream,
-    peer: SocketAddr,
+    address: SocketAddr,
     shared: Arc<Shared>,
     _slot: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = connection::serve(socket, peer, shared).await {
-        tracing::debug!(%error, %peer, "a connection broke");
+    let served = match &shared.transport {
+        Transport::Loopback => {
+            let proof = Proof::Loopback;
+            connection::serve(socket, Peer { address, proof }, shared).await
+        }
+        Transport::Tls(tls) => {
+            let shaken = handshake::accept(socket, address, tls, &shared.gate, &shared.limits);
+            match shaken.await {
+                Ok((stream, peer, _seat)) => connection::serve(stream, peer, shared).await,
+                Err(failed) => return refused(&failed, address, &shared),
+            }
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, peer = %address, "a connection broke");
+    }
+}
+
+fn refused(failed: &Failed, peer: SocketAddr, shared: &Shared) {
+    let Failed { reason, what } = failed;
+    add(shared.plane.hub().counters.denied(*reason), 1);
+    let reason = reason.word();
+    match failed.reason {
+        // Anybody can cause them at no cost; the counters tell.
+        Reason::HandshakeLate | Reason::HandshakeCrowded | Reason::HandshakeBroken => {
+            tracing::debug!(%peer, reason, what, "a TLS handshake failed");
+        }
+        _ => tracing::warn!(%peer, reason, what, "a client certificate was refused"),
+    }
+}
+
+impl Shared {
+    /// The calls that are answered, if there are any.
+    pub(crate) fn answers(&self) -> Option<&Arc<dyn Calls>> {
+        match &self.transport {
+            Transport::Loopback => None,
+            Transport::Tls(tls) => Some(&tls.calls),
+        }
     }
 }

@@ -3,27 +3,28 @@
 mod end;
 mod open;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use ferromesh_compiler::{Proxy, Tables};
-use ferromesh_xds::{Frame, PerType, Request, Variant};
+use ferromesh_xds::{PerType, Request, Variant};
 use h2::{RecvStream, SendStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::chunk::Chunk;
 use crate::counters::add;
+use crate::denial::Denial;
 use crate::hub::{Delivery, Record, StreamId};
 use crate::input::{Fault, Input};
 use crate::node::{Client, NodeFault};
-use crate::plane::PlaneHandle;
+use crate::peer::{Peer, Proof};
+use crate::plane::{PlaneHandle, Standing};
 use crate::server::Shared;
+use crate::status::status_trailers;
 use end::End;
 use open::Open;
-
-pub(crate) use end::status_trailers;
 
 /// How many requests are read before other streams get their turn.
 const TURN: usize = 32;
@@ -66,11 +67,12 @@ impl Drop for Tie {
 pub(crate) struct Ads {
     variant: Variant,
     input: Input,
-    send: SendStream<Frame>,
-    peer: SocketAddr,
+    send: SendStream<Chunk>,
+    peer: Arc<Peer>,
     shared: Arc<Shared>,
     state: State,
-    drain: bool,
+    /// Why it has to end, if it has to.
+    closing: Option<End>,
     written: bool,
     /// Since when the client has not read anything although something waits.
     blocked: Option<Instant>,
@@ -80,8 +82,8 @@ impl Ads {
     pub(crate) fn new(
         variant: Variant,
         body: RecvStream,
-        send: SendStream<Frame>,
-        peer: SocketAddr,
+        send: SendStream<Chunk>,
+        peer: Arc<Peer>,
         shared: Arc<Shared>,
     ) -> Self {
         let limits = &shared.limits;
@@ -97,7 +99,7 @@ impl Ads {
             peer,
             shared,
             state,
-            drain: false,
+            closing: None,
             written: true,
             blocked: None,
         }
@@ -105,7 +107,12 @@ impl Ads {
 
     /// The stream has to end.
     pub(crate) fn drain(&mut self) {
-        self.drain = true;
+        self.closing = Some(End::Drain);
+    }
+
+    /// The client's certificate has expired.
+    pub(crate) fn expire(&mut self) {
+        self.closing = Some(End::Expired);
     }
 
     /// Whether something was written since the last call.
@@ -140,8 +147,8 @@ impl Ads {
     }
 
     fn step(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), End> {
-        if self.drain {
-            return Err(End::Drain);
+        if let Some(end) = self.closing.take() {
+            return Err(end);
         }
         if self.send.poll_reset(cx).is_ready() {
             return Err(End::Gone);
@@ -203,6 +210,7 @@ impl Ads {
 
     /// Tells the compile loop who is there.
     fn introduce(&mut self, mut first: Request) -> Result<(), End> {
+        let standing = self.standing()?;
         let node = first.node.take().ok_or(NodeFault::Id)?;
         let client = Client::parse(&node)?;
         let proxy = Proxy {
@@ -218,7 +226,7 @@ impl Ads {
             client,
             proxy: proxy.clone(),
             variant: self.variant,
-            peer: self.peer,
+            peer: Arc::clone(&self.peer),
             connected: SystemTime::now(),
             status: std::sync::Mutex::new(PerType::default()),
         });
@@ -228,8 +236,8 @@ impl Ads {
             id,
             plane: plane.clone(),
         };
-        plane.connect(id, proxy);
-        tracing::debug!(client = %record.client, peer = %self.peer, variant = ?self.variant, "a proxy connected");
+        plane.connect(id, proxy, standing);
+        tracing::debug!(client = %record.client, peer = %self.peer.address, variant = ?self.variant, "a proxy connected");
         self.state = State::Introduced(Box::new(Introduced {
             tie,
             mailbox,
@@ -237,6 +245,15 @@ impl Ads {
             first,
         }));
         Ok(())
+    }
+
+    /// What the compile loop may compare with what it knows.
+    fn standing(&self) -> Result<Standing, End> {
+        match &self.peer.proof {
+            Proof::Loopback => Ok(Standing::Loopback),
+            Proof::Anonymous => Err(End::Denied(Denial::NoCertificate)),
+            Proof::Certificate(verified) => Ok(Standing::Identity(verified.identity.clone())),
+        }
     }
 
     /// Opens the session when the compile loop has said what the client may hold.
@@ -247,6 +264,7 @@ impl Ads {
         let (audiences, dispatch) = match introduced.mailbox.poll_recv(cx) {
             Poll::Pending => return Ok(()),
             Poll::Ready(None) => return Err(End::Drain),
+            Poll::Ready(Some(Delivery::Denied(denial))) => return Err(End::Denied(denial)),
             Poll::Ready(Some(Delivery::Publication(_))) => {
                 cx.waker().wake_by_ref();
                 return Ok(());
@@ -289,7 +307,7 @@ impl Ads {
                 return Ok(());
             };
             self.written = true;
-            if self.send.send_data(frame, false).is_err() {
+            if self.send.send_data(Chunk::Frame(frame), false).is_err() {
                 return Err(End::Gone);
             }
         }
@@ -315,11 +333,15 @@ impl Ads {
             State::Open(open) => Some(&open.record.client),
         };
         let client = client.map_or("unknown", |client| client.id.as_ref());
+        let peer = self.peer.address;
+        if let End::Denied(denial) = end {
+            add(counters.denied(denial.reason()), 1);
+        }
         if end.is_offence() {
             add(&counters.offences, 1);
-            tracing::warn!(client, peer = %self.peer, reason = %end, "a stream was closed");
+            tracing::warn!(client, %peer, reason = %end, "a stream was closed");
         } else {
-            tracing::debug!(client, peer = %self.peer, reason = %end, "a stream ended");
+            tracing::debug!(client, %peer, reason = %end, "a stream ended");
         }
         match end {
             End::Stalled => {

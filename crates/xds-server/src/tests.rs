@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::hub::Hub;
 use crate::plane::{Command, PlaneHandle};
-use crate::server::{Limits, serve};
+use crate::server::{Limits, Transport, serve};
 
 /// What clients refused, and who.
 type Refused = Arc<Mutex<Vec<(Arc<str>, Refusal)>>>;
@@ -57,9 +57,15 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(serve(listener, plane, limits, async move {
-            let _ = stopped.await;
-        }));
+        let server = tokio::spawn(serve(
+            listener,
+            Transport::Loopback,
+            plane,
+            limits,
+            async move {
+                let _ = stopped.await;
+            },
+        ));
         let slots = BTreeMap::new();
         Self {
             address,
@@ -138,7 +144,11 @@ async fn obey(
 ) {
     while let Some(command) = commands.recv().await {
         match command {
-            Command::Connect { stream, proxy: _ } => hub.assign(stream, Arc::new([audience])),
+            Command::Connect {
+                stream,
+                proxy: _,
+                standing: _,
+            } => hub.assign(stream, Arc::new([audience])),
             Command::Refused { client, refusal } => {
                 refusals
                     .lock()

@@ -14,7 +14,7 @@ use ferromesh_testkit::ads_client::{AdsClient, Variant};
 use ferromesh_testkit::fake_envoy::{FakeEnvoy, node};
 use ferromesh_testkit::wait::eventually;
 use ferromesh_xds::ResourceType;
-use ferromesh_xds_server::{Applied, Change, Limits, Plane, PlaneHandle, serve};
+use ferromesh_xds_server::{Applied, Change, Limits, Plane, PlaneHandle, Transport, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -31,6 +31,7 @@ impl ControlPlane {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(
             listener,
+            Transport::Loopback,
             handle.clone(),
             Limits::default(),
             std::future::pending(),

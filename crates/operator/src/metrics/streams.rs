@@ -27,6 +27,8 @@ impl Collector for Streams {
             stalled,
             requests,
             wakes,
+            calls,
+            denials,
             types,
         } = self.0.counts();
         let refusals: u64 = types.iter().map(|of_type| of_type.refusals).sum();
@@ -62,8 +64,20 @@ impl Collector for Streams {
             ),
             ("ferromesh_xds_requests", "Requests received", requests),
             ("ferromesh_xds_wakes", "Streams woken by changes", wakes),
+            (
+                "ferromesh_calls",
+                "Calls answered beside the streams",
+                calls,
+            ),
         ] {
             one(&mut encoder, name, help, value)?;
+        }
+        let help = "Clients that were refused, by reason";
+        let mut family =
+            encoder.encode_descriptor("ferromesh_xds_denials", help, None, Count::TYPE)?;
+        for (reason, count) in denials {
+            let gauge = ConstGauge::new(count);
+            gauge.encode(family.encode_family(&[("reason", reason.word())])?)?;
         }
         for of_type in &types {
             let name = format!("pilot_xds_{}_reject", of_type.ty.short());

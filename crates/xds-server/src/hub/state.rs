@@ -7,7 +7,9 @@ use std::time::{Instant, SystemTime};
 use ferromesh_compiler::Proxy;
 use ferromesh_xds::{AudienceId, PerType, Publication, Status, Variant};
 
+use crate::denial::Denial;
 use crate::node::Client;
+use crate::peer::Peer;
 
 /// A stream, as long as it is open. The number is used again, the birth is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +25,8 @@ pub(crate) enum Delivery {
     Publication(Arc<Dispatch>),
     /// Its client belongs to these audiences from now on.
     Assign(Arc<[AudienceId]>, Arc<Dispatch>),
+    /// Its client may not have anything (any more).
+    Denied(Denial),
 }
 
 /// A publication on its way.
@@ -39,7 +43,7 @@ pub(crate) struct Record {
     pub(crate) client: Client,
     pub(crate) proxy: Proxy,
     pub(crate) variant: Variant,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Arc<Peer>,
     pub(crate) connected: SystemTime,
     pub(crate) status: Mutex<PerType<Status>>,
 }

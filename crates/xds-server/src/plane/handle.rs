@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ferromesh_compiler::acceptance::Acceptance;
 use ferromesh_compiler::{Compiler, Proxy};
+use ferromesh_identity::SpiffeId;
 use ferromesh_mesh::diagnostic::Diagnostic;
 use ferromesh_mesh::origin::ObjectRef;
 use ferromesh_mesh::unit::Unit;
@@ -45,6 +46,15 @@ pub struct Applied {
 
 pub(crate) type Reading = Box<dyn FnOnce(&Acceptance, &Compiler) + Send>;
 
+/// What a client has proven about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing, and it need not: it came over loopback.
+    Loopback,
+    /// That it has this identity, of the mesh's own trust domain.
+    Identity(SpiffeId),
+}
+
 pub(crate) enum Command {
     Apply {
         changes: Vec<Change>,
@@ -54,6 +64,7 @@ pub(crate) enum Command {
     Connect {
         stream: StreamId,
         proxy: Proxy,
+        standing: Standing,
     },
     Disconnect {
         stream: StreamId,
@@ -123,8 +134,12 @@ impl PlaneHandle {
         &self.hub
     }
 
-    pub(crate) fn connect(&self, stream: StreamId, proxy: Proxy) {
-        self.send(Command::Connect { stream, proxy });
+    pub(crate) fn connect(&self, stream: StreamId, proxy: Proxy, standing: Standing) {
+        self.send(Command::Connect {
+            stream,
+            proxy,
+            standing,
+        });
     }
 
     pub(crate) fn disconnect(&self, stream: StreamId) {

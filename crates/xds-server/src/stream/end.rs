@@ -1,8 +1,8 @@
 //! How streams end.
 
 use ferromesh_xds::Reject;
-use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::denial::{Denial, Reason};
 use crate::input::Fault;
 use crate::node::NodeFault;
 
@@ -36,6 +36,12 @@ pub(crate) enum End {
     /// The session is not worth its cost.
     #[error("more names without a resource than anybody needs")]
     Rejected(Reject),
+    /// The client may not have what it asks for.
+    #[error("{0}")]
+    Denied(Denial),
+    /// The client's certificate has expired.
+    #[error("the client certificate has expired (a new connection shows the new one)")]
+    Expired,
 }
 
 impl End {
@@ -49,30 +55,22 @@ impl End {
             Self::Input(Fault::Compressed) => 12,
             Self::Input(_) | Self::Rejected(_) => 8,
             Self::Drain => 14,
+            Self::Denied(denial) => denial.status(),
+            Self::Expired => 16,
         }
     }
 
     pub(super) fn is_offence(&self) -> bool {
         match self {
-            Self::Done | Self::Gone | Self::Drain | Self::Stalled => false,
+            Self::Done | Self::Gone | Self::Drain | Self::Stalled | Self::Expired => false,
+            // The source may lag behind, and a workload that goes takes its proxy with it.
+            Self::Denied(denial) => !matches!(
+                denial.reason(),
+                Reason::UnknownWorkload | Reason::WorkloadGone
+            ),
             Self::Silent | Self::Node(_) | Self::Garbage | Self::Input(_) | Self::Rejected(_) => {
                 true
             }
         }
     }
-}
-
-/// gRPC's trailers.
-pub(crate) fn status_trailers(status: u8, message: &str) -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(2);
-    trailers.insert(
-        HeaderName::from_static("grpc-status"),
-        HeaderValue::from(u16::from(status)),
-    );
-    if let Ok(value) = HeaderValue::from_str(message)
-        && status != 0
-    {
-        trailers.insert(HeaderName::from_static("grpc-message"), value);
-    }
-    trailers
 }

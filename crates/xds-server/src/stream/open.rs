@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::Tie;
 use super::end::End;
 use crate::counters::add;
+use crate::denial::Denial;
 use crate::hub::{Delivery, Record};
 
 /// The session of a stream and its ties to the others.
@@ -23,6 +24,8 @@ pub(super) struct Open {
     pub(super) session: Session,
     /// When the oldest change was noticed that the client has not accepted.
     since: Option<Instant>,
+    /// The client may not have anything any more.
+    denied: Option<Denial>,
 }
 
 impl Open {
@@ -43,6 +46,7 @@ impl Open {
             name,
             session,
             since: None,
+            denied: None,
         }
     }
 
@@ -60,11 +64,21 @@ impl Open {
         if any {
             self.settle();
         }
-        Ok(())
+        self.may_go_on()
+    }
+
+    fn may_go_on(&mut self) -> Result<(), End> {
+        self.denied
+            .take()
+            .map_or(Ok(()), |denial| Err(End::Denied(denial)))
     }
 
     fn take(&mut self, delivery: Delivery) {
         let dispatch = match delivery {
+            Delivery::Denied(denial) => {
+                self.denied = Some(denial);
+                return;
+            }
             Delivery::Publication(dispatch) => dispatch,
             Delivery::Assign(audiences, dispatch) => {
                 self.session
@@ -115,6 +129,7 @@ impl Open {
                 .hub()
                 .converged(now.saturating_duration_since(since));
         }
+        self.may_go_on()?;
         taken.map_err(End::Rejected)
     }
 

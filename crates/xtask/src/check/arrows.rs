@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "xds-server",
         &[
+            "identity",
             "mesh",
             "compiler",
             "envoy",
@@ -42,13 +43,16 @@ const ARROWS: &[(&str, &[&str])] = &[
         "operator",
         &[
             "api",
+            "ca",
             "chassis",
             "compiler",
             "dialects",
             // The JSON form alone, for dumps.
             "envoy",
+            "identity",
             "kube-source",
             "mesh",
+            "proto",
             "target-envoy",
             "xds",
             "xds-server",
