@@ -64,6 +64,10 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         distribution: lower_distribution(metadata, remarks),
         node_local: false,
         session_affinity: None,
+        names: subject_alt_names
+            .iter()
+            .map(|n| Arc::from(n.as_str()))
+            .collect(),
         export: export::lower(export_to, &namespace, Nobody::Allowed, &exports, remarks),
         age: Age::new(
             &metadata.creation_timestamp,
@@ -72,9 +76,6 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         ),
         origin: remarks.origin(&spec),
     };
-    if !subject_alt_names.is_empty() {
-        effect::not_yet(&spec.field("subjectAltNames"), remarks);
-    }
     if *resolution == istio::Resolution::DynamicDns {
         effect::not_yet(&spec.field("resolution"), remarks);
         return Vec::new();

@@ -74,6 +74,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         distribution: distribution(&spec, object, &at, remarks),
         node_local: node_local(&spec, &at, remarks),
         session_affinity: session_affinity(&spec, &at, remarks),
+        names: Vec::new(),
         export: export::lower(object, EXPORT_TO, remarks),
         age: Age::new(&object.metadata.creation_timestamp, name, namespace),
         origin: remarks.origin(&Path::Root("")),

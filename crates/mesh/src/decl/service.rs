@@ -45,6 +45,9 @@ pub struct Service {
     /// Kubernetes session affinity by client address, and how long (seconds are kept for
     /// documentation: a hash has no expiry).
     pub session_affinity: Option<Duration>,
+    /// Names that certificates of its instances may have beside those of their accounts
+    /// (`subjectAltNames`).
+    pub names: Vec<Arc<str>>,
     /// Who may see it.
     pub export: Export,
     /// Its age.
