@@ -18,21 +18,21 @@ use crate::link::preference::Viewer;
 use crate::link::proxies::Families;
 use crate::link::scope::ScopeKey;
 use crate::memo::Memo;
-use crate::proxy::{Interception, Tables};
+use crate::proxy::{Certificates, Interception, Tables};
 
 /// What an audience has in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum AudienceKey {
     /// Clusters, and instances that are the same for all clients of a scope.
-    Shared(ScopeKey, Capture),
+    Shared(ScopeKey, Capture, Certificates),
     /// Instances that depend on where the client is.
-    Place(ScopeKey, Capture, Viewer),
+    Place(ScopeKey, Capture, Certificates, Viewer),
     /// Route tables and virtual hosts.
     Routes(ScopeKey, RoutesKind),
     /// Outbound listeners.
     Listeners(ScopeKey, Facet),
     /// What a workload serves.
-    Inbound(WorkloadName, Interception),
+    Inbound(WorkloadName, Interception, Certificates),
 }
 
 /// Which route tables.
@@ -68,7 +68,7 @@ impl AudienceKey {
     /// The scope on which the content depends.
     pub(crate) fn scope(&self) -> Option<&ScopeKey> {
         match self {
-            Self::Shared(scope, _)
+            Self::Shared(scope, ..)
             | Self::Place(scope, ..)
             | Self::Routes(scope, _)
             | Self::Listeners(scope, _) => Some(scope),

@@ -9,11 +9,13 @@ mod views;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferromesh_mesh::decl::workload::Workload;
 use ferromesh_mesh::diagnostic::Diagnostic;
 use ferromesh_mesh::name::{Hostname, WorkloadName};
 use ferromesh_mesh::origin::ObjectRef;
+use ferromesh_mesh::policy::jwt::KeySource;
 use ferromesh_mesh::unit::Unit;
 use ferromesh_mesh::view::View;
 
@@ -136,7 +138,8 @@ impl Compiler {
 
     /// Everything that changed since the last call, in an order that can be applied one by one.
     pub fn compile(&mut self) -> Vec<Edit> {
-        let dirty = std::mem::take(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.dirty);
+        self.index.settle(&mut dirty);
         let mut stale = Stale::default();
         for question in &dirty {
             for reader in self.readers.of(question) {
@@ -189,6 +192,12 @@ impl Compiler {
     /// that has been compiled or not.
     pub fn workload(&self, name: &WorkloadName) -> Option<&Arc<Workload>> {
         self.index.workload(name)
+    }
+
+    /// Whose keys have to be fetched so that tokens can be verified, and how long that may take.
+    /// What was fetched comes back as [`KeySet`](ferromesh_mesh::decl::key_set::KeySet).
+    pub fn key_sources(&self) -> BTreeMap<KeySource, Duration> {
+        self.index.wanted_keys()
     }
 
     /// The proxies that are there.

@@ -14,10 +14,11 @@ use ferromesh_mesh::view::route_table::{TableName, UnknownHosts};
 use crate::audience::{Facet, RoutesKind};
 use crate::link::claims::{Award, Capture, Place, Slot};
 use crate::link::inbound::INBOUND_PORT;
-use crate::link::keys::{Backend, Host, ListenerKey, PlainCluster, ViewKey};
+use crate::link::keys::{Backend, Host, ListenerKey, PlainCluster, Traffic, ViewKey};
 use crate::link::plan::{Plan, PlannedBackend};
 use crate::link::preference::Viewer;
 use crate::link::proxies::Families;
+use crate::proxy::Certificates;
 
 /// The port on which captured outbound traffic arrives (Istio's `proxyListenPort`).
 pub(crate) const OUTBOUND_PORT: u16 = 15001;
@@ -30,11 +31,15 @@ fn backends(plan: &Plan, capture: Capture) -> impl Iterator<Item = &PlannedBacke
 }
 
 /// Views of a plan that are the same for all clients of a scope.
-pub(crate) fn shared(plan: &Plan, capture: Capture) -> impl Iterator<Item = ViewKey> + '_ {
-    backends(plan, capture).flat_map(|planned| {
+pub(crate) fn shared(
+    plan: &Plan,
+    capture: Capture,
+    certificates: Certificates,
+) -> impl Iterator<Item = ViewKey> + '_ {
+    backends(plan, capture).flat_map(move |planned| {
         let depends = !planned.needs.is_empty();
-        let cluster =
-            (planned.has_endpoints || !depends).then(|| ViewKey::Cluster(planned.key.clone()));
+        let cluster = (planned.has_endpoints || !depends)
+            .then(|| ViewKey::Cluster(planned.key.clone(), certificates));
         let endpoints =
             (planned.has_endpoints && !depends).then(|| ViewKey::Endpoints(planned.key.clone()));
         cluster.into_iter().chain(endpoints)
@@ -45,11 +50,12 @@ pub(crate) fn shared(plan: &Plan, capture: Capture) -> impl Iterator<Item = View
 pub(crate) fn placed<'p>(
     plan: &'p Plan,
     capture: Capture,
+    certificates: Certificates,
     viewer: &'p Viewer,
 ) -> impl Iterator<Item = ViewKey> + 'p {
     backends(plan, capture)
         .filter(|planned| !planned.needs.is_empty())
-        .map(|planned| {
+        .map(move |planned| {
             let PlannedBackend {
                 capture: _,
                 key,
@@ -73,7 +79,7 @@ pub(crate) fn placed<'p>(
             if *has_endpoints {
                 ViewKey::Endpoints(key)
             } else {
-                ViewKey::Cluster(key)
+                ViewKey::Cluster(key, certificates)
             }
         })
 }
@@ -148,7 +154,7 @@ impl Facet {
         };
         Some(ViewKey::Listener(Arc::new(ListenerKey {
             name,
-            traffic,
+            traffic: Traffic::Outbound(traffic),
             origin: None,
         })))
     }
@@ -195,12 +201,12 @@ impl Facet {
             .map(|address| {
                 ViewKey::Listener(Arc::new(ListenerKey {
                     name: ListenerName::Outbound(SocketAddr::new(address, slot.port)),
-                    traffic: ListenerTraffic::Outbound {
+                    traffic: Traffic::Outbound(ListenerTraffic::Outbound {
                         bind,
                         ranges: award.ranges.clone(),
                         traffic: award.traffic.clone().unwrap_or_else(nothing),
                         fallback: fallback.clone(),
-                    },
+                    }),
                     origin: award.origin.clone(),
                 }))
             })

@@ -12,6 +12,7 @@ pub(crate) mod domains;
 pub(crate) mod facts;
 pub(crate) mod inbound;
 pub(crate) mod keys;
+pub(crate) mod mtls;
 pub(crate) mod plan;
 pub(crate) mod policies;
 pub(crate) mod ports;

@@ -7,6 +7,7 @@ mod instances;
 mod listener;
 mod priorities;
 mod route;
+mod tls;
 mod virtual_host;
 
 use std::sync::Arc;
@@ -21,7 +22,9 @@ use crate::link::keys::ViewKey;
 /// The view of a key. `inline` are the virtual hosts of a table that carries them.
 pub(crate) fn project(key: &ViewKey, inline: Inline, reading: &mut Reading<'_>) -> View {
     match key {
-        ViewKey::Cluster(key) => View::Cluster(Arc::new(cluster::of_service(key, reading))),
+        ViewKey::Cluster(key, certificates) => {
+            View::Cluster(Arc::new(cluster::of_service(key, *certificates, reading)))
+        }
         ViewKey::Endpoints(key) => View::Endpoints(Arc::new(endpoints::project(key, reading))),
         ViewKey::Host(key) => View::VirtualHost(Arc::new(virtual_host::project(key, reading))),
         ViewKey::Table(name, fallback) => View::RouteTable(Arc::new(RouteTable {

@@ -107,9 +107,19 @@ fn keys(proxy: &Proxy, linked: &LinkedProxy, state: &ScopeState) -> Vec<Audience
             ..
         }
     );
-    let mut keys = vec![AudienceKey::Shared(scope.clone(), facet.capture())];
+    let mut keys = vec![AudienceKey::Shared(
+        scope.clone(),
+        facet.capture(),
+        proxy.certificates,
+    )];
     if let Some(viewer) = state.viewer(&linked.attributes) {
-        keys.push(AudienceKey::Place(scope.clone(), facet.capture(), viewer));
+        let (scope, capture) = (scope.clone(), facet.capture());
+        keys.push(AudienceKey::Place(
+            scope,
+            capture,
+            proxy.certificates,
+            viewer,
+        ));
     }
     keys.push(AudienceKey::Routes(
         scope.clone(),
@@ -121,11 +131,19 @@ fn keys(proxy: &Proxy, linked: &LinkedProxy, state: &ScopeState) -> Vec<Audience
         },
     ));
     keys.push(AudienceKey::Listeners(scope.clone(), facet));
-    keys.push(AudienceKey::Inbound(
-        proxy.workload.clone(),
-        proxy.interception.clone(),
-    ));
+    keys.push(inbound(proxy));
     keys
+}
+
+/// The audience of what a proxy's workload serves.
+pub(super) fn inbound(proxy: &Proxy) -> AudienceKey {
+    let Proxy {
+        workload,
+        interception,
+        tables: _,
+        certificates,
+    } = proxy;
+    AudienceKey::Inbound(workload.clone(), interception.clone(), *certificates)
 }
 
 /// How a proxy's outbound listeners differ from those of others in its scope.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Compiler;
-use crate::audience::AudienceKey;
+use super::audiences::inbound;
 use crate::edit::ProxyId;
 use crate::index::reading::Reading;
 use crate::link::plan::Plan;
@@ -89,8 +89,7 @@ impl Compiler {
         let Some(open) = self.proxies.get(&id) else {
             return;
         };
-        let proxy = &open.proxy;
-        let key = AudienceKey::Inbound(proxy.workload.clone(), proxy.interception.clone());
+        let key = inbound(&open.proxy);
         if let Some(audience) = self.audiences.get_mut(&key) {
             audience.clear(None, &mut self.memo);
             for view in &linked.inbound.views {

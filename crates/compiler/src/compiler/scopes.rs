@@ -125,7 +125,7 @@ pub(super) fn fill(
         apply_plan(key, audience, plan, true, memo);
     }
     match key {
-        AudienceKey::Shared(_, capture) => {
+        AudienceKey::Shared(_, capture, _) => {
             for view in layers::built_in(*capture) {
                 audience.add(&view, memo);
             }
@@ -169,9 +169,11 @@ fn apply_plan(
         }
     };
     match key {
-        AudienceKey::Shared(_, capture) => layers::shared(plan, *capture).for_each(list),
-        AudienceKey::Place(_, capture, viewer) => {
-            layers::placed(plan, *capture, viewer).for_each(&mut list);
+        AudienceKey::Shared(_, capture, certificates) => {
+            layers::shared(plan, *capture, *certificates).for_each(list);
+        }
+        AudienceKey::Place(_, capture, certificates, viewer) => {
+            layers::placed(plan, *capture, *certificates, viewer).for_each(&mut list);
         }
         AudienceKey::Routes(_, kind) => {
             for host in layers::hosts(plan, kind) {

@@ -151,7 +151,8 @@ impl Target {
     }
 }
 
-fn candidates(host: &Hostname, reading: &mut Reading<'_>) -> Vec<Candidate> {
+/// The services of a name, by precedence.
+pub(crate) fn candidates(host: &Hostname, reading: &mut Reading<'_>) -> Vec<Candidate> {
     let found: Vec<_> = reading.services(host).collect();
     found
         .into_iter()

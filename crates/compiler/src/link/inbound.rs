@@ -12,15 +12,17 @@ use ferromesh_mesh::policy::connection_pool::ConnectionPool;
 use ferromesh_mesh::policy::mtls::MtlsMode;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::view::cluster::{AppAddress, ClusterName, Discovery};
-use ferromesh_mesh::view::listener::{InboundPort, InboundTraffic, ListenerName, ListenerTraffic};
-use ferromesh_mesh::view::security::InboundSecurity;
+use ferromesh_mesh::view::listener::{InboundPort, InboundTraffic, ListenerName};
 
-use super::keys::{ListenerKey, PlainCluster, ViewKey};
+use super::keys::{Captured, ListenerKey, PlainCluster, Traffic, ViewKey};
+use super::mtls::PeerModes;
+use super::ports;
 use super::proxies::Families;
-use super::{ports, security};
+use super::scope::ScopeKey;
+use super::security::SecurityKey;
 use crate::index::ServiceRank;
 use crate::index::reading::Reading;
-use crate::proxy::{Interception, Proxy};
+use crate::proxy::{Certificates, Interception, Proxy};
 use crate::question::pairs;
 
 /// The port on which captured inbound traffic arrives (Istio's `proxyInboundListenPort`).
@@ -40,7 +42,7 @@ pub(crate) struct Inbound {
     /// Sockets that are not bound, because the app itself has them.
     pub(crate) unbound: Vec<(SocketAddr, Origin)>,
     /// What is demanded of those who connect.
-    security: Arc<InboundSecurity>,
+    security: Arc<SecurityKey>,
 }
 
 /// A port that is served.
@@ -56,15 +58,53 @@ struct Served {
     origin: Origin,
 }
 
+/// Where something is served.
+#[derive(Debug)]
+pub(crate) struct Site<'s> {
+    /// Who asks.
+    pub(crate) proxy: &'s Proxy,
+    /// Its workload.
+    pub(crate) workload: Option<&'s Workload>,
+    /// Its effective Sidecar.
+    pub(crate) sidecar: Option<&'s Sidecar>,
+    /// Its address families.
+    pub(crate) families: Families,
+    /// Its outlook.
+    pub(crate) scope: &'s ScopeKey,
+}
+
+/// Which connections ports take.
+struct Demands {
+    modes: PeerModes,
+    certificates: Certificates,
+}
+
+impl Demands {
+    /// A proxy without certificates can't speak the mesh's TLS.
+    fn with(&self, mode: MtlsMode) -> MtlsMode {
+        match self.certificates {
+            Certificates::Sds => mode,
+            Certificates::None => MtlsMode::Disable,
+        }
+    }
+}
+
 impl Inbound {
     /// What a workload serves.
-    pub(crate) fn link(
-        proxy: &Proxy,
-        workload: Option<&Workload>,
-        sidecar: Option<&Sidecar>,
-        families: Families,
-        reading: &mut Reading<'_>,
-    ) -> Self {
+    pub(crate) fn link(site: &Site<'_>, reading: &mut Reading<'_>) -> Self {
+        let Site {
+            proxy,
+            workload,
+            sidecar,
+            families,
+            scope,
+        } = *site;
+        let nothing = Arc::default();
+        let labels = workload.map_or(&nothing, |workload| &workload.labels);
+        let demands = Demands {
+            modes: PeerModes::of(&scope.namespace, labels, reading),
+            certificates: proxy.certificates,
+        };
         let services = workload.map_or_else(BTreeMap::new, |w| implemented(w, reading));
         let served = match sidecar {
             Some(sidecar) if !sidecar.ingress.is_empty() => of_sidecar(sidecar, &services, proxy),
@@ -77,7 +117,7 @@ impl Inbound {
             views: Vec::new(),
             sockets: BTreeSet::new(),
             unbound: Vec::new(),
-            security: Arc::new(security::of_mesh(&reading.mesh().security)),
+            security: Arc::new(SecurityKey::of(scope, labels, reading)),
         };
         let sources = match &proxy.interception {
             Interception::Redirect => families.uncaptured(),
@@ -99,7 +139,7 @@ impl Inbound {
                 port: served.port,
                 cluster: name,
                 traffic: traffic(served.protocol),
-                mtls: MtlsMode::Disable,
+                mtls: demands.with(demands.modes.port(served.port)),
                 label: served.label.clone(),
             };
             match (&proxy.interception, served.is_bound) {
@@ -116,7 +156,14 @@ impl Inbound {
         }
         if !matches!(proxy.interception, Interception::None(_)) {
             let transparent = proxy.interception == Interception::Tproxy;
-            inbound.capture(captured, transparent, families, sources);
+            undeclared(&mut captured, &demands);
+            let captured = Captured {
+                addresses: families.wildcards(INBOUND_PORT),
+                transparent,
+                ports: captured,
+                rest_mtls: demands.with(demands.modes.rest()),
+            };
+            inbound.capture(captured, sources);
         }
         inbound
     }
@@ -129,21 +176,12 @@ impl Inbound {
         }
         self.views.push(ViewKey::Listener(Arc::new(ListenerKey {
             name: ListenerName::Inbound(socket),
-            traffic: ListenerTraffic::Inbound {
-                port,
-                security: self.security.clone(),
-            },
+            traffic: Traffic::Bound(port, self.security.clone()),
             origin: Some(served.origin.clone()),
         })));
     }
 
-    fn capture(
-        &mut self,
-        ports: Vec<InboundPort>,
-        transparent: bool,
-        families: Families,
-        sources: Vec<IpAddr>,
-    ) {
+    fn capture(&mut self, captured: Captured, sources: Vec<IpAddr>) {
         self.views.push(ViewKey::Plain(Arc::new(PlainCluster {
             name: ClusterName::InboundPassthrough,
             discovery: Discovery::Original { sources },
@@ -153,16 +191,32 @@ impl Inbound {
         })));
         self.views.push(ViewKey::Listener(Arc::new(ListenerKey {
             name: ListenerName::VirtualInbound,
-            traffic: ListenerTraffic::VirtualInbound {
-                addresses: families.wildcards(INBOUND_PORT),
-                transparent,
-                ports,
-                rest: ClusterName::InboundPassthrough,
-                rest_mtls: MtlsMode::Disable,
-                security: self.security.clone(),
-            },
+            traffic: Traffic::Captured(captured, self.security.clone()),
             origin: None,
         })));
+    }
+}
+
+/// Adds the ports of which policies say something although no service has them.
+fn undeclared(ports: &mut Vec<InboundPort>, demands: &Demands) {
+    let rest = demands.modes.rest();
+    for port in demands.modes.ports() {
+        let mode = demands.modes.port(port);
+        let place = ports.binary_search_by_key(&port, |known| known.port);
+        if let (Err(at), true) = (place, mode != rest) {
+            ports.insert(
+                at,
+                InboundPort {
+                    port,
+                    cluster: ClusterName::InboundPassthrough,
+                    traffic: InboundTraffic::Tcp {
+                        server_first: false,
+                    },
+                    mtls: demands.with(mode),
+                    label: Arc::from(format!("undeclared:{port}")),
+                },
+            );
+        }
     }
 }
 

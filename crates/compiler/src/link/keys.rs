@@ -1,26 +1,30 @@
 //! The keys of views: all names resolved, so that equal keys mean equal views, and clients that
 //! differ in nothing that matters share them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ferromesh_mesh::name::Hostname;
 use ferromesh_mesh::origin::Origin;
 use ferromesh_mesh::policy::connection_pool::ConnectionPool;
+use ferromesh_mesh::policy::mtls::MtlsMode;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::view::cluster::{ClusterName, Discovery};
-use ferromesh_mesh::view::listener::{ListenerName, ListenerTraffic};
+use ferromesh_mesh::view::listener::{InboundPort, ListenerName, ListenerTraffic};
 use ferromesh_mesh::view::route_table::{TableName, UnknownHosts};
 
 use super::preference::Viewer;
+use super::security::SecurityKey;
 use crate::audience::AudienceKey;
 use crate::identity::DeclId;
 use crate::index::routes_link::Source;
+use crate::proxy::Certificates;
 
 /// The key of a view.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ViewKey {
-    /// A service's port.
-    Cluster(Arc<Backend>),
+    /// A service's port, for proxies with or without certificates.
+    Cluster(Arc<Backend>, Certificates),
     /// The instances of a service's port.
     Endpoints(Arc<Backend>),
     /// A virtual host.
@@ -89,15 +93,39 @@ pub(crate) struct Link {
     pub(crate) policies: Arc<[DeclId]>,
 }
 
-/// A listener without what the mesh configuration says: the traffic itself.
+/// A listener without what the mesh configuration and policies say: the traffic itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ListenerKey {
     /// Its name.
     pub(crate) name: ListenerName,
     /// What it does.
-    pub(crate) traffic: ListenerTraffic,
+    pub(crate) traffic: Traffic,
     /// The object that asked for it.
     pub(crate) origin: Option<Origin>,
+}
+
+/// What a listener does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Traffic {
+    /// It is a client's.
+    Outbound(ListenerTraffic),
+    /// It takes captured connections to a workload.
+    Captured(Captured, Arc<SecurityKey>),
+    /// It takes connections to a port of a workload.
+    Bound(InboundPort, Arc<SecurityKey>),
+}
+
+/// Captured connections to a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Captured {
+    /// Addresses to bind.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Whether the client's address is kept.
+    pub(crate) transparent: bool,
+    /// Declared ports, sorted.
+    pub(crate) ports: Vec<InboundPort>,
+    /// Which connections other ports take.
+    pub(crate) rest_mtls: MtlsMode,
 }
 
 /// A cluster that no service has.

@@ -17,6 +17,7 @@ use super::keys::{Backend, Host};
 use super::policies::{self, Merged};
 use super::preference::Needs;
 use super::scope::Scope;
+use super::security;
 use crate::index::routes_link::Source;
 
 /// A scope's plan for a host.
@@ -89,7 +90,30 @@ impl Plan {
             plan.service(scope, host, facts, service);
         }
         plan.host_of_routes(scope, host, facts);
+        plan.authorizers(scope, host, facts);
         plan
+    }
+
+    /// Clusters of external authorizers that the scope does not import: policies ask them all the
+    /// same.
+    fn authorizers(&mut self, scope: &Scope, host: &Hostname, facts: &Facts) {
+        let candidates = &facts.own.services;
+        for settings in scope.authorizers.iter().filter(|a| a.service.host == *host) {
+            let Ok(service) = security::authorizer(scope, candidates, settings) else {
+                continue;
+            };
+            let is_planned = scope
+                .choose(candidates)
+                .is_some_and(|chosen| scope.imports_service(chosen, settings.port));
+            let ports = service.service.ports.iter();
+            let port = ports
+                .filter(|port| port.number == settings.port)
+                .find(|_| !is_planned);
+            if let Some(port) = port {
+                self.backends
+                    .extend(backends::of(scope, service, &facts.own, port));
+            }
+        }
     }
 
     fn service(&mut self, scope: &Scope, host: &Hostname, facts: &Facts, service: &Candidate) {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::attributes::Attributes;
-use super::inbound::Inbound;
+use super::inbound::{Inbound, Site};
 use super::scope::ScopeKey;
 use crate::identity::DeclId;
 use crate::index::reading::Reading;
@@ -62,18 +62,21 @@ impl LinkedProxy {
             .unwrap_or_default();
         let sidecar = sidecar(proxy, &attributes, workload.is_some(), reading);
         let families = Families::of(workload.as_deref());
-        let inbound = Inbound::link(
+        let (sidecar, found) = sidecar.unzip();
+        let scope = ScopeKey {
+            namespace: proxy.workload.namespace.clone(),
+            sidecar,
+        };
+        let site = Site {
             proxy,
-            workload.as_deref(),
-            sidecar.as_ref().map(|(_, sidecar)| &**sidecar),
+            workload: workload.as_deref(),
+            sidecar: found.as_deref(),
             families,
-            reading,
-        );
+            scope: &scope,
+        };
+        let inbound = Inbound::link(&site, reading);
         Self {
-            scope: ScopeKey {
-                namespace: proxy.workload.namespace.clone(),
-                sidecar: sidecar.map(|(id, _)| id),
-            },
+            scope,
             is_known: workload.is_some(),
             attributes,
             families,

@@ -9,8 +9,10 @@ use ferromesh_mesh::decl::sidecar::{
 };
 use ferromesh_mesh::decl::{Export, Visibility};
 use ferromesh_mesh::name::{Hostname, Namespace};
+use ferromesh_mesh::policy::ext_authz::ExternalAuthorizer;
 
 use super::facts::Candidate;
+use super::security;
 use crate::identity::DeclId;
 use crate::index::reading::Reading;
 use crate::index::routes_link::RoutesLink;
@@ -35,6 +37,8 @@ pub(crate) struct Scope {
     pub(crate) outbound: OutboundPolicy,
     /// What is imported; never empty. At most one without a port counts.
     pub(crate) egress: Vec<Egress>,
+    /// External authorizers that policies for the namespace ask.
+    pub(crate) authorizers: Vec<ExternalAuthorizer>,
 }
 
 /// What is imported on a port, or on all others.
@@ -62,6 +66,7 @@ impl Scope {
             _ => vec![Egress::everything()],
         };
         Self {
+            authorizers: security::asked([&key.namespace, &mesh.root_namespace], &mesh, reading),
             namespace: key.namespace.clone(),
             outbound: sidecar
                 .and_then(|sidecar| sidecar.outbound)

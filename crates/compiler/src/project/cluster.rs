@@ -17,11 +17,13 @@ use ferromesh_mesh::view::cluster::{
 };
 
 use super::endpoints;
+use super::tls::Upstream;
 use crate::index::reading::Reading;
 use crate::link::balancing;
 use crate::link::keys::{Backend, Chooser, PlainCluster};
 use crate::link::policies::Merged;
 use crate::link::preference::Preference;
+use crate::proxy::Certificates;
 
 /// The port and subset of a service's cluster.
 pub(super) fn port_and_subset(name: &ClusterName) -> (u16, Option<&SubsetName>) {
@@ -39,7 +41,11 @@ pub(super) fn port_and_subset(name: &ClusterName) -> (u16, Option<&SubsetName>) 
 }
 
 /// The cluster of a service's port.
-pub(super) fn of_service(key: &Backend, reading: &mut Reading<'_>) -> Cluster {
+pub(super) fn of_service(
+    key: &Backend,
+    certificates: Certificates,
+    reading: &mut Reading<'_>,
+) -> Cluster {
     let mesh = reading.mesh().clone();
     let (number, subset) = port_and_subset(&key.name);
     let merged = Merged::read(&key.policies, reading);
@@ -65,8 +71,15 @@ pub(super) fn of_service(key: &Backend, reading: &mut Reading<'_>) -> Cluster {
         connection_pool,
         outlier,
         retry_budget,
-        tls: _,
+        tls,
     } = policy;
+    let upstream = Upstream {
+        service,
+        port,
+        subset: subset.and_then(|name| merged.labels(name)),
+        chooser: key.chooser,
+        certificates,
+    };
     let parts = Parts {
         locality: match (&preference, &discovery) {
             (_, Discovery::Original { .. } | Discovery::Named | Discovery::Nothing) => {
@@ -78,6 +91,7 @@ pub(super) fn of_service(key: &Backend, reading: &mut Reading<'_>) -> Cluster {
         },
         load_balancer,
         pool: connection_pool.unwrap_or(ConnectionPool::UNLIMITED),
+        tls: upstream.tls(tls, &mesh.security, reading),
         outlier,
         retry_budget,
         service: Some(shown(service)),
@@ -111,6 +125,7 @@ struct Parts {
     load_balancer: LoadBalancer,
     locality: LocalityMode,
     pool: ConnectionPool,
+    tls: UpstreamTls,
     outlier: Option<OutlierDetection>,
     retry_budget: Option<RetryBudget>,
     service: Option<ClusterService>,
@@ -126,6 +141,7 @@ impl Parts {
             },
             locality: LocalityMode::Flat,
             pool: ConnectionPool::UNLIMITED,
+            tls: UpstreamTls::Off,
             outlier: None,
             retry_budget: None,
             service: None,
@@ -145,6 +161,7 @@ fn assemble(
         load_balancer,
         locality,
         pool,
+        tls,
         outlier,
         retry_budget,
         service,
@@ -174,7 +191,7 @@ fn assemble(
         discovery,
         protocol,
         http_version,
-        tls: UpstreamTls::Off,
+        tls,
         load_balancer,
         locality,
         limits: Limits {

@@ -93,6 +93,7 @@ fn group(instances: Vec<Instance>, preference: &Preference, viewer: &Viewer) -> 
             attributes,
             for_zones: _,
             is_declared: _,
+            peer_tls,
         } = instance;
         groups
             .entry((distance, attributes.locality))
@@ -102,7 +103,7 @@ fn group(instances: Vec<Instance>, preference: &Preference, viewer: &Viewer) -> 
                 port,
                 state,
                 weight: weight.max(1),
-                peer_tls: PeerTls::Plain,
+                peer_tls,
             });
     }
     let ranks = priorities::close_gaps(groups.keys().map(|(distance, _)| *distance));
@@ -128,7 +129,7 @@ fn group(instances: Vec<Instance>, preference: &Preference, viewer: &Viewer) -> 
 /// the other. It counts once (Envoy would take any of them): as ready as any says, then as near.
 fn rank(
     (distance, instance): &(u32, Instance),
-) -> (&Arc<str>, u16, EndpointState, u32, &Locality, u32) {
+) -> (&Arc<str>, u16, EndpointState, u32, &Locality, u32, PeerTls) {
     let Instance {
         address,
         port,
@@ -137,6 +138,7 @@ fn rank(
         attributes,
         for_zones: _,
         is_declared: _,
+        peer_tls,
     } = instance;
     (
         address,
@@ -145,6 +147,7 @@ fn rank(
         *distance,
         &attributes.locality,
         *weight,
+        *peer_tls,
     )
 }
 

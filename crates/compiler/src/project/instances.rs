@@ -7,11 +7,12 @@ use std::sync::Arc;
 use ferromesh_mesh::decl::Labels;
 use ferromesh_mesh::decl::endpoints::{Endpoint, EndpointState, Endpoints, Identity};
 use ferromesh_mesh::decl::service::{Registry, Resolution, Service, ServicePort, TargetPort};
-use ferromesh_mesh::decl::workload::WorkloadKind;
+use ferromesh_mesh::decl::workload::{PeerTls, WorkloadKind};
 use ferromesh_mesh::name::Locality;
 
 use crate::index::reading::Reading;
 use crate::link::attributes::{self, Attributes};
+use crate::link::mtls::Plaintext;
 use crate::link::ports;
 use crate::question::index_pair;
 
@@ -26,6 +27,8 @@ pub(super) struct Instance {
     pub(super) for_zones: Vec<Arc<str>>,
     /// Whether it is listed, and not selected: the latter have no hints.
     pub(super) is_declared: bool,
+    /// Whether it speaks the mesh's TLS on this port.
+    pub(super) peer_tls: PeerTls,
 }
 
 /// The instances of a service's port that take traffic, those of a subset only if `labels` says
@@ -44,6 +47,7 @@ pub(super) fn of_service(
             .collect(),
         Resolution::Dns(_) | Resolution::DnsRoundRobin(_) | Resolution::Original => Vec::new(),
     };
+    forbid(&mut instances, service, reading);
     if let Some(labels) = labels {
         instances.retain(|instance| {
             labels
@@ -52,6 +56,21 @@ pub(super) fn of_service(
         });
     }
     instances
+}
+
+/// Takes from instances what policies forbid them.
+fn forbid(instances: &mut [Instance], service: &Service, reading: &mut Reading<'_>) {
+    let mut plaintext = Plaintext::of(&service.namespace, reading);
+    if plaintext.is_nowhere() {
+        return;
+    }
+    for instance in instances {
+        if instance.peer_tls == PeerTls::Mesh
+            && plaintext.holds(&instance.attributes.labels, instance.port, reading)
+        {
+            instance.peer_tls = PeerTls::Plain;
+        }
+    }
 }
 
 fn declared(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) -> Vec<Instance> {
@@ -68,7 +87,7 @@ fn declared(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) ->
             let Some(number) = port_of(slice, endpoint, port) else {
                 continue;
             };
-            let (attributes, weight) = identify(slice, endpoint, reading);
+            let (attributes, weight, peer_tls) = identify(slice, endpoint, reading);
             instances.push(Instance {
                 address: endpoint.address.clone(),
                 port: number,
@@ -77,6 +96,7 @@ fn declared(service: &Service, port: &ServicePort, reading: &mut Reading<'_>) ->
                 attributes,
                 for_zones: endpoint.for_zones.clone(),
                 is_declared: true,
+                peer_tls,
             });
         }
     }
@@ -113,7 +133,7 @@ fn identify(
     slice: &Endpoints,
     endpoint: &Endpoint,
     reading: &mut Reading<'_>,
-) -> (Attributes, u32) {
+) -> (Attributes, u32, PeerTls) {
     let workload = match &endpoint.identity {
         Identity::Workload(name) => reading.workload(name),
         Identity::ByAddress => reading.at_address(&slice.namespace, &endpoint.address),
@@ -121,7 +141,7 @@ fn identify(
             labels,
             locality,
             network,
-            peer_tls: _,
+            peer_tls,
             service_account: _,
             weight,
         } => {
@@ -131,7 +151,7 @@ fn identify(
                 network: Some(network.clone()),
                 node: endpoint.node.clone(),
             };
-            return (attributes, *weight);
+            return (attributes, *weight, *peer_tls);
         }
     };
     let Some(workload) = workload else {
@@ -141,7 +161,7 @@ fn identify(
             network: None,
             node: endpoint.node.clone(),
         };
-        return (attributes, 1);
+        return (attributes, 1, PeerTls::Plain);
     };
     let mut attributes = Attributes::of(workload, reading);
     if attributes.locality.is_unknown() {
@@ -150,7 +170,7 @@ fn identify(
     if attributes.node.is_none() {
         attributes.node = endpoint.node.clone();
     }
-    (attributes, workload.weight)
+    (attributes, workload.weight, workload.peer_tls)
 }
 
 /// Where an instance is, as the slice knows it.
@@ -214,6 +234,7 @@ fn selected(
                 attributes: Attributes::of(workload, reading),
                 for_zones: Vec::new(),
                 is_declared: false,
+                peer_tls: workload.peer_tls,
             })
         })
         .collect()

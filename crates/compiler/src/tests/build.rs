@@ -102,6 +102,7 @@ pub fn service(namespace: &str, name: &str) -> Service {
         distribution: TrafficDistribution::Any,
         node_local: false,
         session_affinity: None,
+        names: Vec::new(),
         export: Export::MeshDefault,
         age: Age::new("", name, namespace),
         origin: origin("Service", namespace, name, "spec"),
