@@ -6,6 +6,7 @@ mod client_tls;
 mod connection_pool;
 mod destination;
 mod destination_rule;
+mod extension_provider;
 mod http_match;
 mod http_policy;
 mod http_retry;
@@ -13,11 +14,13 @@ mod l4_route;
 mod load_balancer;
 mod locality_lb;
 mod mesh_config;
+mod mesh_security;
 mod outlier_detection;
 mod peer_authentication;
 mod percent;
 mod policy_target;
 mod port_selector;
+mod proxy_config;
 mod request_authentication;
 mod server_tls;
 mod service_entry;
@@ -41,6 +44,7 @@ pub use destination_rule::{
     DestinationRule, MatchLabels, PortTrafficPolicy, ProxyProtocol, ProxyProtocolVersion,
     RetryBudget, Subset, TrafficPolicy, Tunnel,
 };
+pub use extension_provider::{ExtAuthzBody, ExtAuthzGrpc, ExtAuthzHttp, ExtensionProvider};
 pub use http_match::HttpMatch;
 pub use http_policy::{
     CorsPolicy, DerivePort, FaultAbort, FaultDelay, HeaderOperations, HttpBody, HttpDirectResponse,
@@ -54,11 +58,15 @@ pub use load_balancer::{
 };
 pub use locality_lb::{Distribute, Failover, LocalityLbSetting, ZoneAwareLbSetting};
 pub use mesh_config::{AccessLogEncoding, MeshConfig, MeshOutboundMode, MeshOutboundPolicy};
+pub use mesh_security::{
+    CaCertificates, MeshPathNormalization, MeshPathNormalizationKind, MeshTls, MeshTlsVersion,
+};
 pub use outlier_detection::OutlierDetection;
 pub use peer_authentication::{MutualTls, MutualTlsMode, PeerAuthentication};
 pub use percent::Percent;
 pub use policy_target::PolicyTarget;
 pub use port_selector::PortSelector;
+pub use proxy_config::ProxyConfig;
 pub use request_authentication::{ClaimToHeader, JwtHeader, JwtRule, RequestAuthentication};
 pub use server_tls::{ServerTls, ServerTlsMode, TlsCertificate, TlsVersion};
 pub use service_entry::{Location, Resolution, ServiceEntry, ServicePort};

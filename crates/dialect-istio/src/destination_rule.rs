@@ -1,6 +1,5 @@
 //! DestinationRule.
 
-mod client_tls;
 mod traffic_policy;
 
 use std::collections::BTreeSet;

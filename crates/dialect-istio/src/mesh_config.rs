@@ -1,6 +1,10 @@
 //! MeshConfig, the document `mesh.yaml`.
 
+mod authorities;
 mod later;
+mod providers;
+mod proxy;
+mod security;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +12,6 @@ use std::time::Duration;
 
 use ferromesh_api::part::Part;
 use ferromesh_api::{Object, istio};
-use ferromesh_identity::TrustDomain;
 use ferromesh_mesh::decl::http_routes::Retry;
 use ferromesh_mesh::decl::mesh_config::{MeshConfig, MeshSecurity, OutboundPolicy};
 use ferromesh_mesh::decl::{Declaration, Visibility};
@@ -86,11 +89,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         locality: lower_locality(config.locality_lb_setting.as_ref(), &spec, remarks)
             .unwrap_or(default.locality),
         dns_refresh: lower_dns_refresh(&config, &spec, remarks).unwrap_or(default.dns_refresh),
-        security: MeshSecurity {
-            trust_domain: lower_trust_domain(&config, &spec, remarks)
-                .unwrap_or(default.security.trust_domain),
-            ..default.security
-        },
+        security: security::lower(&config, &spec, remarks),
     };
     vec![Declaration::MeshConfig(Arc::new(lowered))]
 }
@@ -198,24 +197,6 @@ fn lower_locality(
     let at = spec.field("localityLbSetting");
     let setting = faults::read_part(setting?, &at, remarks)?;
     Some(locality::lower(&setting, Ejection::Possible, &at, remarks))
-}
-
-fn lower_trust_domain(
-    config: &istio::MeshConfig,
-    spec: &Path<'_>,
-    remarks: &mut Remarks,
-) -> Option<TrustDomain> {
-    let domain = config.trust_domain.as_deref()?;
-    let labels = domain.strip_suffix('.').unwrap_or(domain);
-    if !labels.split('.').all(host::is_label) {
-        remarks.error(
-            &spec.field("trustDomain"),
-            "invalid-trust-domain",
-            format!("invalid trust domain {domain:?}"),
-        );
-        return None;
-    }
-    TrustDomain::new(&domain.to_ascii_lowercase()).ok()
 }
 
 /// Who may see objects that say nothing; an empty list means everybody.

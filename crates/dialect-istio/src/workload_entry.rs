@@ -48,7 +48,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         state: EndpointState::Ready,
         labels: instance.labels,
         service_account: instance.service_account,
-        peer_tls: PeerTls::Plain,
+        peer_tls: instance.peer_tls,
         node: None,
         locality: Some(instance.locality).filter(|locality| !locality.is_unknown()),
         network: instance.network,
@@ -130,6 +130,8 @@ pub(crate) struct Instance {
     pub(crate) labels: Arc<Labels>,
     /// Service account; empty = none.
     pub(crate) service_account: ServiceAccount,
+    /// Whether it speaks the mesh's TLS.
+    pub(crate) peer_tls: PeerTls,
     /// Locality.
     pub(crate) locality: Locality,
     /// Network.
@@ -163,8 +165,8 @@ pub(crate) fn lower_instance(
     let account = at.field("serviceAccount");
     bounds::at_most_bytes(253, service_account, &account, remarks);
     // An entry without an address has been told of its network already.
-    if !entry.address.is_empty() {
-        warn_of_identity(network, service_account, at, remarks);
+    if !entry.address.is_empty() && !network.is_empty() {
+        effect::not_yet(&at.field("network"), remarks);
     }
     let mut labels = selector::lower_labels(labels, &at.field("labels"), remarks);
     labels.extend(
@@ -181,6 +183,7 @@ pub(crate) fn lower_instance(
     }
     Instance {
         service_account: ServiceAccount::from(service_account.as_str()),
+        peer_tls: lower_peer_tls(service_account, &labels),
         locality: lower_locality(locality, &labels),
         network: lower_network(network, &labels),
         ports: lower_ports(ports, &at.field("ports"), remarks),
@@ -189,12 +192,14 @@ pub(crate) fn lower_instance(
     }
 }
 
-/// Who an instance is matters for mutual TLS, where it is for gateways; neither is served yet.
-fn warn_of_identity(network: &str, account: &str, at: &Path<'_>, remarks: &mut Remarks) {
-    for (field, value) in [("network", network), ("serviceAccount", account)] {
-        if !value.is_empty() {
-            effect::not_yet(&at.field(field), remarks);
-        }
+/// Whether an instance speaks the mesh's TLS: its label says so, or else its having an account
+/// (Istio's rule for entries).
+fn lower_peer_tls(account: &str, labels: &Labels) -> PeerTls {
+    match labels.get("security.istio.io/tlsMode").map(|mode| &**mode) {
+        Some("istio") => PeerTls::Mesh,
+        Some(_) => PeerTls::Plain,
+        None if account.is_empty() => PeerTls::Plain,
+        None => PeerTls::Mesh,
     }
 }
 

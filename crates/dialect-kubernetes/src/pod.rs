@@ -16,6 +16,8 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodStatus};
 use crate::{faults, locality, metadata};
 
 const NETWORK: &str = "topology.istio.io/network";
+/// The label that the injector gives to pods with a proxy.
+const TLS_MODE: &str = "security.istio.io/tlsMode";
 
 /// Lowers a Pod. One that has finished, or has neither a node nor an address, is no workload.
 /// Its readiness counts for those who select it; the services of Kubernetes go by EndpointSlices.
@@ -48,7 +50,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         state: state(object, &status),
         labels: Arc::new(metadata::labels(labels)),
         service_account: ServiceAccount::from(account.as_deref().unwrap_or("default")),
-        peer_tls: PeerTls::Plain,
+        peer_tls: peer_tls(labels),
         node: spec.node_name.map(NodeName::from),
         locality: locality::of_pod(labels),
         network: Network::from(labels.get(NETWORK).map_or("", |network| network)),
@@ -56,6 +58,13 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         weight: 1,
         origin: remarks.origin(&Path::Root("")),
     }))]
+}
+
+fn peer_tls(labels: &BTreeMap<String, String>) -> PeerTls {
+    match labels.get(TLS_MODE).map(String::as_str) {
+        Some("istio") => PeerTls::Mesh,
+        Some(_) | None => PeerTls::Plain,
+    }
 }
 
 /// A pod that says nothing of its readiness is ready.

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{HttpRetry, LocalityLbSetting, TcpKeepalive};
+use super::{
+    CaCertificates, ExtensionProvider, HttpRetry, LocalityLbSetting, MeshPathNormalization,
+    MeshTls, ProxyConfig, TcpKeepalive,
+};
 use crate::part::Part;
 
 /// Settings for the whole mesh. Fields of type [`Value`] are known and not looked into.
@@ -40,17 +43,30 @@ pub struct MeshConfig {
     pub tcp_keepalive: Option<Part<TcpKeepalive>>,
     /// Trust domain of identities; absent = `cluster.local`.
     pub trust_domain: Option<String>,
+    /// Names that stand for it in policies.
+    pub trust_domain_aliases: Vec<String>,
+    /// Further authorities.
+    pub ca_certificates: Vec<Part<CaCertificates>>,
+    /// Whether clients speak mutual TLS to who understands it; absent = they do.
+    pub enable_auto_mtls: Option<bool>,
+    /// Parameters of TLS inside the mesh.
+    #[serde(rename = "meshMTLS")]
+    pub mesh_mtls: Option<Part<MeshTls>>,
+    /// Parameters of TLS towards others.
+    pub tls_defaults: Option<Part<MeshTls>>,
+    /// Normalisation of paths; absent = `BASE`.
+    pub path_normalization: Option<Part<MeshPathNormalization>>,
+    /// Providers of telemetry and authorization.
+    pub extension_providers: Vec<Part<ExtensionProvider>>,
+    /// Settings of proxies.
+    pub default_config: Option<Part<ProxyConfig>>,
 
     /// Certificate authority.
     pub ca: Option<Value>,
-    /// Further trusted certificates.
-    pub ca_certificates: Option<Value>,
     /// Deprecated.
     pub certificates: Option<Value>,
     /// Sources of configuration.
     pub config_sources: Option<Value>,
-    /// Settings of proxies.
-    pub default_config: Option<Value>,
     /// Telemetry providers of workloads that say nothing.
     pub default_providers: Option<Value>,
     /// Connection pool and ejection of destinations that say nothing.
@@ -59,16 +75,12 @@ pub struct MeshConfig {
     pub disable_envoy_listener_log: Option<Value>,
     /// Namespaces that are watched.
     pub discovery_selectors: Option<Value>,
-    /// Automatic mutual TLS.
-    pub enable_auto_mtls: Option<Value>,
     /// Access logs by gRPC.
     pub enable_envoy_access_log_service: Option<Value>,
     /// Merging of the app's metrics.
     pub enable_prometheus_merge: Option<Value>,
     /// Tracing.
     pub enable_tracing: Option<Value>,
-    /// Providers of telemetry and authorization.
-    pub extension_providers: Option<Value>,
     /// HTTP/2 on HTTP/1.1 ports.
     pub h2_upgrade_policy: Option<Value>,
     /// Idle timeout of HBONE connections.
@@ -85,13 +97,8 @@ pub struct MeshConfig {
     pub ingress_selector: Option<Value>,
     /// Service of the ingress gateway.
     pub ingress_service: Option<Value>,
-    /// TLS inside the mesh.
-    #[serde(rename = "meshMTLS")]
-    pub mesh_mtls: Option<Value>,
     /// Name of statistics of outbound clusters.
     pub outbound_cluster_stat_name: Option<Value>,
-    /// Normalisation of paths.
-    pub path_normalization: Option<Value>,
     /// HTTP proxy port.
     pub proxy_http_port: Option<Value>,
     /// Port of captured inbound traffic.
@@ -104,10 +111,6 @@ pub struct MeshConfig {
     pub service_scope_configs: Option<Value>,
     /// Settings of services.
     pub service_settings: Option<Value>,
-    /// TLS outside of the mesh.
-    pub tls_defaults: Option<Value>,
-    /// Further trust domains.
-    pub trust_domain_aliases: Option<Value>,
     /// Deprecated.
     pub verify_certificate_at_client: Option<Value>,
     /// Envoy's zone awareness.

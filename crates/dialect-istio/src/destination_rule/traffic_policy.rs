@@ -10,9 +10,10 @@ use ferromesh_mesh::name::Namespace;
 use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::retry_budget::RetryBudget;
 
-use super::client_tls;
 use crate::locality::Ejection;
-use crate::{connection_pool, effect, faults, host, load_balancer, outlier, port, retry_budget};
+use crate::{
+    connection_pool, effect, faults, host, load_balancer, outlier, port, retry_budget, tls,
+};
 
 /// Whose policy it is.
 #[derive(Clone, Copy)]
@@ -141,20 +142,14 @@ impl Blocks {
             let outlier = faults::read_part(&outlier, &at, remarks)?;
             Some(outlier::lower(&outlier, &at, remarks))
         });
-        if let Some(tls) = tls {
-            let at = at.field("tls");
-            if let Some(tls) = faults::read_part(&tls, &at, remarks) {
-                client_tls::check(&tls, namespace, &at, remarks);
-            }
-            effect::not_yet(&at, remarks);
-        }
+        let tls = tls.map(|tls| tls::lower(&tls, namespace, &at.field("tls"), remarks));
         TrafficPolicy {
             load_balancer,
             locality,
             connection_pool,
             outlier,
             retry_budget,
-            tls: None,
+            tls,
         }
     }
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use ferromesh_api::istio;
 use ferromesh_mesh::decl::endpoints::{Endpoint, EndpointState, Endpoints, Identity};
 use ferromesh_mesh::decl::service::{DnsTarget, Service, ServicePort, TargetPort};
-use ferromesh_mesh::decl::workload::PeerTls;
 use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::name::{Hostname, Locality};
 use ferromesh_mesh::path::Path;
 
 use crate::workload_entry::{self, Address, Instance};
-use crate::{bounds, faults};
+use crate::{bounds, effect, faults};
 
 /// The instances that an entry declares itself.
 pub(super) enum Instances {
@@ -93,6 +92,7 @@ pub(super) fn lower_all(
         match entry.resolution {
             istio::Resolution::Static => endpoints.push(declare(address, instance)),
             istio::Resolution::Dns | istio::Resolution::DnsRoundRobin => {
+                warn_of_account(&endpoint, &at, remarks);
                 targets.push(name(address, instance));
             }
             istio::Resolution::None | istio::Resolution::DynamicDns => {}
@@ -115,6 +115,7 @@ fn declare(address: Arc<str>, instance: Instance) -> Endpoint {
     let Instance {
         labels,
         service_account,
+        peer_tls,
         locality,
         network,
         ports,
@@ -127,7 +128,7 @@ fn declare(address: Arc<str>, instance: Instance) -> Endpoint {
             labels,
             locality,
             network,
-            peer_tls: PeerTls::Plain,
+            peer_tls,
             service_account,
             weight,
         },
@@ -142,6 +143,7 @@ fn name(address: Arc<str>, instance: Instance) -> DnsTarget {
     let Instance {
         labels,
         service_account: _,
+        peer_tls: _,
         locality,
         network: _,
         ports,
@@ -153,6 +155,13 @@ fn name(address: Arc<str>, instance: Instance) -> DnsTarget {
         labels: Arc::unwrap_or_clone(labels),
         locality,
         weight,
+    }
+}
+
+/// What a name is resolved to may be anybody: only the names that are demanded count.
+fn warn_of_account(endpoint: &istio::WorkloadEntry, at: &Path<'_>, remarks: &mut Remarks) {
+    if !endpoint.service_account.is_empty() {
+        effect::not_yet(&at.field("serviceAccount"), remarks);
     }
 }
 

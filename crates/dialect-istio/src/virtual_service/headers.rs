@@ -1,7 +1,5 @@
 //! Changes to headers.
 
-mod value;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,6 +9,7 @@ use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::headers::{HeaderChanges, MessageHeaders};
 
 use crate::header_name::is_token;
+use crate::header_value;
 
 const CODE: &str = "invalid-header";
 
@@ -101,7 +100,7 @@ fn lower_values(
         .iter()
         .filter(|(name, value)| {
             let at = at.field(name);
-            let sound = value::check(value)
+            let sound = header_value::check(value)
                 .map_err(|message| remarks.error(&at, CODE, message))
                 .is_ok();
             let rewrites = way == Way::Request && is_authority(name);

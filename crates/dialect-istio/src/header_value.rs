@@ -5,7 +5,7 @@
 ///
 /// # Errors
 /// A message for the author.
-pub(super) fn check(value: &str) -> Result<(), String> {
+pub fn check(value: &str) -> Result<(), String> {
     if value.chars().any(|c| c.is_ascii_control() && c != '\t') {
         return Err("a header must not contain control characters".to_owned());
     }
