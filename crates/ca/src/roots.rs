@@ -1,45 +1,60 @@
 //! Where signatures come from and which roots are trusted.
+//!
+//! Everything is read from files again and again, so that no missed event leaves an old root in
+//! use. What can't be read, or doesn't fit, changes nothing.
+//!
+//! Reading order: [`Trust`], [`Roots`], then `rotation` for our own root, `plugged_in` for one that
+//! somebody else made.
+
+mod home;
+mod plugged_in;
+mod rotation;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ferromesh_identity::{Bundle, TrustDomain};
 use tokio::sync::watch;
 
+use crate::authority::Lifetimes;
 use crate::clock::Clock;
+use crate::issuer::Issuer;
 use crate::signer::Signer;
+use crate::store::{self, Mode};
+use home::Home;
+
+/// The file in the state directory that carries the bundle.
+pub const BUNDLE_FILE: &str = "root-cert.pem";
 
 /// Whom we trust and how we sign, at one time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Trust {
     /// The roots of our own trust domain.
     pub bundle: Bundle,
     /// The same as PEM.
     pub pem: Arc<str>,
+    /// Who signs.
+    pub signs: Signs,
 }
 
-/// What [`Roots`] does with its root.
+/// Who signs.
+#[derive(Clone)]
+pub enum Signs {
+    /// This program.
+    Here(Arc<Issuer>),
+    /// Another one.
+    Elsewhere(Arc<dyn Signer>),
+}
+
+/// How long a rotation takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotation {
-    /// How long old and new roots are both published before the new one signs: all proxies have
-    /// to have got them by then.
+    /// How long old and new roots are both published before the new one signs: by then everybody
+    /// should have got them.
     pub hold: Duration,
-    /// How long the old root stays after that: the longest life of a leaf, and the skew of clocks.
+    /// How long the old root stays after that: until nobody has a leaf of it.
     pub retire: Duration,
-}
-
-/// Why there is no root to sign with.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RootFault {
-    /// A file can't be read, written or removed.
-    #[error("{path}: {what}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What happened.
-        what: String,
-    },
 }
 
 /// Where a rotation is.
@@ -53,15 +68,61 @@ pub enum Stage {
     Switched,
 }
 
+/// Why there is nothing to sign with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RootFault {
+    /// A file can't be read, written or removed, or isn't what it should be.
+    #[error("{path}: {what}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        what: String,
+    },
+    /// Certificates and key don't fit.
+    #[error("{what}")]
+    Unfit {
+        /// In which way.
+        what: String,
+    },
+}
+
 /// Keeps the roots.
-#[derive(Debug)]
 pub struct Roots {
+    source: Source,
+    publish: PathBuf,
     trust: watch::Sender<Arc<Trust>>,
+    seen: Mutex<Vec<u8>>,
+}
+
+/// Where roots come from.
+enum Source {
+    Own(Home, Rotation),
+    PluggedIn(PathBuf, TrustDomain),
+    External(PathBuf, Arc<dyn Signer>),
+}
+
+/// What was read: the trust is made of it only if it is not what was read before.
+struct Material {
+    stage: Stage,
+    content: Vec<u8>,
+    trust: Box<dyn FnOnce() -> Result<Trust, RootFault>>,
+}
+
+impl Rotation {
+    /// Long enough for leaves of these lifetimes.
+    pub fn of(lifetimes: &Lifetimes) -> Self {
+        Self {
+            hold: lifetimes.max,
+            retire: lifetimes.max + 2 * lifetimes.skew,
+        }
+    }
 }
 
 impl Roots {
     /// Our own root in the state directory: made at the first start, rotated when asked.
-    /// Publishes `STATE/root-cert.pem`.
+    ///
+    /// All of these publish the bundle as `STATE/root-cert.pem`.
     ///
     /// # Errors
     /// If the directory can't be used.
@@ -71,11 +132,9 @@ impl Roots {
         rotation: Rotation,
         now: Duration,
     ) -> Result<Self, RootFault> {
-        let _ = (trust_domain, rotation, now);
-        Err(RootFault::File {
-            path: state.to_owned(),
-            what: "not built yet".to_owned(),
-        })
+        let home = Home::new(state, trust_domain);
+        rotation::found(&home, now)?;
+        Self::open(Source::Own(home, rotation), state, now)
     }
 
     /// An authority that somebody else made, in Istio's files `root-cert.pem`, `ca-cert.pem`,
@@ -85,26 +144,41 @@ impl Roots {
     /// If a file can't be read or they don't fit.
     pub fn plugged_in(
         directory: &Path,
+        state: &Path,
         trust_domain: &TrustDomain,
         now: Duration,
     ) -> Result<Self, RootFault> {
-        let _ = (trust_domain, now);
-        Err(RootFault::File {
-            path: directory.to_owned(),
-            what: "not built yet".to_owned(),
-        })
+        let source = Source::PluggedIn(directory.to_owned(), trust_domain.clone());
+        Self::open(source, state, now)
     }
 
     /// A signer outside of this program, whose roots are in a file.
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn external(roots: &Path, signer: Arc<dyn Signer>) -> Result<Self, RootFault> {
-        let _ = signer;
-        Err(RootFault::File {
-            path: roots.to_owned(),
-            what: "not built yet".to_owned(),
-        })
+    pub fn external(
+        roots: &Path,
+        state: &Path,
+        signer: Arc<dyn Signer>,
+        now: Duration,
+    ) -> Result<Self, RootFault> {
+        Self::open(Source::External(roots.to_owned(), signer), state, now)
+    }
+
+    fn open(source: Source, state: &Path, now: Duration) -> Result<Self, RootFault> {
+        let Material {
+            stage: _,
+            content,
+            trust,
+        } = source.read(now)?;
+        let roots = Self {
+            source,
+            publish: state.join(BUNDLE_FILE),
+            trust: watch::Sender::new(Arc::new(trust()?)),
+            seen: Mutex::new(content),
+        };
+        roots.publish()?;
+        Ok(roots)
     }
 
     /// Follows what is trusted and who signs.
@@ -117,17 +191,63 @@ impl Roots {
     /// # Errors
     /// If something can't be read or written; what was trusted before still is.
     pub fn step(&self, now: Duration) -> Result<Stage, RootFault> {
-        let _ = now;
-        Ok(Stage::Stable)
+        let Material {
+            stage,
+            content,
+            trust,
+        } = self.source.read(now)?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen != content {
+            self.trust.send_replace(Arc::new(trust()?));
+            *seen = content;
+        }
+        drop(seen);
+        self.publish()?;
+        Ok(stage)
     }
 
     /// Does [`Roots::step`] for ever, once in a period.
     pub async fn keep(&self, clock: &dyn Clock, period: Duration) {
         loop {
+            tokio::time::sleep(period).await;
             if let Err(fault) = self.step(clock.now()) {
                 tracing::warn!(%fault, "roots are as they were");
             }
-            tokio::time::sleep(period).await;
+        }
+    }
+
+    fn publish(&self) -> Result<(), RootFault> {
+        let pem = self.trust.borrow().pem.clone();
+        let path = &self.publish;
+        let published = store::read(path).map_err(|error| RootFault::at(path, &error))?;
+        if published.as_deref() == Some(pem.as_bytes()) {
+            return Ok(());
+        }
+        store::write(path, pem.as_bytes(), Mode::Public)
+            .map_err(|error| RootFault::at(path, &error))
+    }
+}
+
+impl Source {
+    fn read(&self, now: Duration) -> Result<Material, RootFault> {
+        match self {
+            Self::Own(home, rotation) => rotation::read(home, *rotation, now),
+            Self::PluggedIn(directory, trust_domain) => {
+                plugged_in::read(directory, trust_domain, now)
+            }
+            Self::External(roots, signer) => {
+                let content = std::fs::read(roots).map_err(|error| RootFault::at(roots, &error))?;
+                let (path, signer, pem) = (roots.clone(), signer.clone(), content.clone());
+                Ok(Material {
+                    stage: Stage::Stable,
+                    content,
+                    trust: Box::new(move || {
+                        let bundle =
+                            Bundle::from_pem(&pem).map_err(|fault| RootFault::at(&path, &fault))?;
+                        Ok(Trust::new(bundle, Signs::Elsewhere(signer)))
+                    }),
+                })
+            }
         }
     }
 }
@@ -136,12 +256,48 @@ impl Roots {
 /// running one goes on with it. Does nothing if one has begun.
 ///
 /// # Errors
-/// If there is no root, or the directory can't be written.
+/// If there is no root of our own, or the directory can't be written.
 pub fn begin_rotation(
     state: &Path,
     trust_domain: &TrustDomain,
     now: Duration,
 ) -> Result<Stage, RootFault> {
-    let _ = (state, trust_domain, now);
-    Ok(Stage::Stable)
+    rotation::begin(&Home::new(state, trust_domain), now)
+}
+
+impl Trust {
+    fn new(bundle: Bundle, signs: Signs) -> Self {
+        Self {
+            pem: bundle.pem().into(),
+            bundle,
+            signs,
+        }
+    }
+}
+
+impl RootFault {
+    fn at(path: &Path, fault: &dyn std::fmt::Display) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            what: fault.to_string(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Signs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Here(issuer) => issuer.fmt(f),
+            Self::Elsewhere(_) => f.write_str("an external signer"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Roots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Roots")
+            .field("publish", &self.publish)
+            .field("trust", &*self.trust.borrow())
+            .finish_non_exhaustive()
+    }
 }

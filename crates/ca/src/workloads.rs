@@ -26,15 +26,27 @@ pub struct Pod {
     pub workload: Workload,
 }
 
-/// What can be identified: a pod or a WorkloadEntry.
+/// What can be identified: a pod or a WorkloadEntry. Its namespace is that by which it was asked
+/// for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
+    /// What it is.
+    pub kind: Kind,
     /// Its service account.
     pub account: String,
     /// Where it is in its life.
     pub phase: Phase,
-    /// What the certificate says of it for metrics.
+    /// What the certificate says of it, for metrics.
     pub labels: WorkloadLabels,
+}
+
+/// What somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A pod.
+    Pod,
+    /// A WorkloadEntry.
+    Entry,
 }
 
 /// Where a workload is in its life.

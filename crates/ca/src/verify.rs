@@ -1,0 +1,38 @@
+//! Whether a chain leads to a root that is trusted, by a reader that is not the writer.
+
+use std::time::Duration;
+
+use ferromesh_identity::Bundle;
+use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
+
+/// Verifies a chain, the leaf first, at a time since the Unix epoch. What the leaf says of itself
+/// isn't looked at.
+///
+/// # Errors
+/// If it is no chain to one of the roots, or one of its certificates is not valid at this time.
+pub fn chain(chain: &[Vec<u8>], roots: &Bundle, now: Duration) -> Result<(), webpki::Error> {
+    let ders: Vec<_> = chain
+        .iter()
+        .map(|der| CertificateDer::from(der.as_slice()))
+        .collect();
+    let [leaf, intermediates @ ..] = &ders[..] else {
+        return Err(webpki::Error::UnknownIssuer);
+    };
+    let roots: Vec<_> = roots.ders().map(CertificateDer::from).collect();
+    let anchors = roots
+        .iter()
+        .map(webpki::anchor_from_trusted_cert)
+        .collect::<Result<Vec<_>, _>>()?;
+    EndEntityCert::try_from(leaf)?
+        .verify_for_usage(
+            ALL_VERIFICATION_ALGS,
+            &anchors,
+            intermediates,
+            UnixTime::since_unix_epoch(now),
+            KeyUsage::client_auth(),
+            None,
+            None,
+        )
+        .map(|_| ())
+}
