@@ -7,9 +7,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ferromesh_chassis::failure::{Failure, WRONG_USAGE};
 use ferromesh_chassis::log;
+use ferromesh_identity::{SpiffeId, TrustDomain};
 
 use crate::envoy;
-use crate::settings::{Bound, Captured, Interception, Patience, Settings, Variant, XdsAddress};
+use crate::identity::settings::Credentials;
+use crate::settings::{
+    Bound, Captured, ControlPlane, Identity, Interception, Patience, Settings, Variant, XdsAddress,
+};
 
 /// The port of the HTTP proxy that Istio's users know.
 const HTTP_PROXY_PORT: u16 = 15002;
@@ -40,9 +44,38 @@ pub enum XdsVariant {
 /// Which workload the proxy stands for, where its control plane is, and what it binds.
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
-    /// The control plane's xDS port.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub xds: XdsAddress,
+    /// The control plane. Envoy and the control plane prove to each other who they are, so a token is needed.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        required_unless_present = "plaintext_xds",
+        requires = "token"
+    )]
+    pub xds: Option<XdsAddress>,
+
+    /// Instead of --xds: the control plane's port without TLS, on this machine.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "xds")]
+    pub plaintext_xds: Option<XdsAddress>,
+
+    /// The file with the token that proves who the workload is, read again for each certificate.
+    #[arg(long, value_name = "FILE", requires = "root_cert")]
+    pub token: Option<PathBuf>,
+
+    /// The file with the root certificates by which the control plane is known, read again for each connection.
+    #[arg(long, value_name = "FILE", requires = "token")]
+    pub root_cert: Option<PathBuf>,
+
+    /// Who issues certificates [default: the same as --xds].
+    #[arg(long, value_name = "HOST:PORT", requires = "token")]
+    pub ca: Option<XdsAddress>,
+
+    /// The trust domain of the mesh.
+    #[arg(long, value_name = "NAME", default_value = "cluster.local", value_parser = trust_domain)]
+    pub trust_domain: TrustDomain,
+
+    /// The namespace of the control plane, whose identity is SPIFFE's /ns/NS/sa/ferromesh.
+    #[arg(long, value_name = "NS", default_value = "istio-system", value_parser = name)]
+    pub root_namespace: String,
 
     /// The workload that this proxy stands for: the name of a Pod or WorkloadEntry.
     #[arg(long, value_name = "NAME", value_parser = name)]
@@ -117,6 +150,12 @@ impl Arguments {
     pub fn settings(self) -> Result<Settings, Failure> {
         let Self {
             xds,
+            plaintext_xds,
+            token,
+            root_cert,
+            ca,
+            trust_domain,
+            root_namespace,
             workload,
             namespace,
             address,
@@ -149,8 +188,27 @@ impl Arguments {
             InterceptionMode::Redirect => captured(Captured::Redirect, &only_none)?,
             InterceptionMode::Tproxy => captured(Captured::Tproxy, &only_none)?,
         };
+        let control_plane = match (xds, plaintext_xds) {
+            (Some(address), _) => ControlPlane::Secured(address),
+            (None, Some(address)) => ControlPlane::Plaintext(address),
+            (None, None) => return Err(wrong_usage("--xds is missing".to_owned())),
+        };
+        let files = token.zip(root_cert);
+        let identity = match files {
+            Some((token, root)) => Identity::Issued(Credentials {
+                ca: authority(ca, &control_plane)?,
+                token,
+                root,
+                control_plane: SpiffeId::of_control_plane(trust_domain.clone(), &root_namespace)
+                    .map_err(|fault| wrong_usage(format!("--root-namespace: {fault}")))?,
+                trust_domain,
+                namespace: namespace.clone(),
+            }),
+            None => Identity::None,
+        };
         Ok(Settings {
-            xds,
+            control_plane,
+            identity,
             variant: match xds_variant {
                 XdsVariant::Delta => Variant::Delta,
                 XdsVariant::StateOfTheWorld => Variant::StateOfTheWorld,
@@ -169,6 +227,18 @@ impl Arguments {
                 idle: Duration::from_secs(drain_idle_seconds.min(drain_seconds).into()),
             },
         })
+    }
+}
+
+/// Who issues certificates.
+fn authority(given: Option<XdsAddress>, xds: &ControlPlane) -> Result<XdsAddress, Failure> {
+    match (given, xds) {
+        (Some(ca), _) => Ok(ca),
+        (None, ControlPlane::Secured(address)) => Ok(address.clone()),
+        (None, ControlPlane::Plaintext(_)) => Err(wrong_usage(
+            "--token needs --ca beside --plaintext-xds, where no certificates are issued"
+                .to_owned(),
+        )),
     }
 }
 
@@ -211,6 +281,10 @@ fn bound(
 
 fn wrong_usage(text: String) -> Failure {
     Failure::with_status(text, WRONG_USAGE)
+}
+
+fn trust_domain(text: &str) -> Result<TrustDomain, String> {
+    TrustDomain::new(text).map_err(|fault| fault.to_string())
 }
 
 /// A name as Kubernetes allows it. Others would break the node id, in which `~` separates.

@@ -6,26 +6,34 @@
 mod stats;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use ferromesh_chassis::version;
 use serde_json::{Map, Value, json};
 
-use crate::settings::{Host, Interception, Settings, Variant, XdsAddress};
+use crate::identity::settings::Credentials;
+use crate::sds::secret;
+use crate::settings::{ControlPlane, Host, Identity, Interception, Settings, Variant, XdsAddress};
 
 /// The cluster of the control plane, under the name by which Istio's tools know it.
 pub const XDS_CLUSTER: &str = "xds-grpc";
 
+/// The cluster of the agent's secrets, under Istio's name.
+pub const SDS_CLUSTER: &str = "sds-grpc";
+
 /// What was chosen for a port 0 of the settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Chosen {
     /// Envoy's admin interface; its port may still be 0, then Envoy chooses.
     pub admin: SocketAddr,
     /// The port of the HTTP proxy, if there is one.
     pub http_proxy_port: Option<u16>,
+    /// Where Envoy gets its secrets; `None` = there are none.
+    pub secrets: Option<Arc<str>>,
 }
 
 /// The bootstrap in Envoy's JSON form.
-pub fn render(settings: &Settings, chosen: Chosen) -> String {
+pub fn render(settings: &Settings, chosen: &Chosen) -> String {
     let ads = json!({ "ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s" });
     json!({
         "node": node(settings, chosen),
@@ -47,7 +55,7 @@ pub fn render(settings: &Settings, chosen: Chosen) -> String {
             "cds_config": &ads,
             "lds_config": &ads,
         },
-        "static_resources": { "clusters": [xds_cluster(&settings.xds)] },
+        "static_resources": { "clusters": clusters(settings, chosen) },
         "stats_config": stats::config(),
         // Clusters that are never used would otherwise cost their counters.
         "deferred_stat_options": { "enable_deferred_creation_stats": true },
@@ -70,7 +78,7 @@ pub fn render(settings: &Settings, chosen: Chosen) -> String {
 }
 
 /// The node as Istio's tools and our control plane read it.
-fn node(settings: &Settings, chosen: Chosen) -> Value {
+fn node(settings: &Settings, chosen: &Chosen) -> Value {
     let Settings {
         workload,
         namespace,
@@ -85,8 +93,9 @@ fn node(settings: &Settings, chosen: Chosen) -> Value {
     put("INSTANCE_IPS", address.to_string());
     put("CLUSTER_ID", "Kubernetes".to_owned());
     put("FERROMESH_VERSION", version::NUMBER.to_owned());
-    // Over plaintext nobody gets a certificate.
-    put("FERROMESH_CERTIFICATES", "NONE".to_owned());
+    if chosen.secrets.is_none() {
+        put("FERROMESH_CERTIFICATES", "NONE".to_owned());
+    }
     match interception {
         Interception::Captured(captured) => {
             put("INTERCEPTION_MODE", captured.to_string());
@@ -110,6 +119,72 @@ fn node(settings: &Settings, chosen: Chosen) -> Value {
 
 fn socket_address(host: &str, port: u16) -> Value {
     json!({ "socket_address": { "address": host, "port_value": port } })
+}
+
+fn clusters(settings: &Settings, chosen: &Chosen) -> Vec<Value> {
+    let mut xds = xds_cluster(settings.control_plane.address());
+    if let (ControlPlane::Secured(_), Identity::Issued(credentials)) =
+        (&settings.control_plane, &settings.identity)
+        && let Some(fields) = xds.as_object_mut()
+    {
+        fields.insert(
+            "transport_socket".to_owned(),
+            control_plane_tls(credentials),
+        );
+    }
+    std::iter::once(xds)
+        .chain(chosen.secrets.as_deref().map(sds_cluster))
+        .collect()
+}
+
+/// TLS to the control plane, which accepts nobody but itself, as the agent does it.
+fn control_plane_tls(credentials: &Credentials) -> Value {
+    let secret = |name: &str| {
+        json!({ "name": name, "sds_config": {
+            "resource_api_version": "V3",
+            "api_config_source": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "set_node_on_first_message_only": true,
+                "grpc_services": [{ "envoy_grpc": { "cluster_name": SDS_CLUSTER } }],
+            },
+        } })
+    };
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "common_tls_context": {
+                "alpn_protocols": ["h2"],
+                "tls_params": { "tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3" },
+                "tls_certificate_sds_secret_configs": [secret(secret::OWN)],
+                "combined_validation_context": {
+                    "default_validation_context": { "match_typed_subject_alt_names": [{
+                        "san_type": "URI",
+                        "matcher": { "exact": credentials.control_plane.to_string() },
+                    }] },
+                    "validation_context_sds_secret_config": secret(secret::ROOTS),
+                },
+            },
+        },
+    })
+}
+
+/// The cluster of the agent's secrets.
+fn sds_cluster(path: &str) -> Value {
+    let endpoint = json!({ "endpoint": { "address": { "pipe": { "path": path } } } });
+    json!({
+        "name": SDS_CLUSTER,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": { "cluster_name": SDS_CLUSTER, "endpoints": [{ "lb_endpoints": [endpoint] }] },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        },
+    })
 }
 
 /// The cluster of the control plane: HTTP/2, with a keepalive that notices a control plane that vanished.
@@ -155,7 +230,8 @@ mod tests {
 
     fn node_of(interception: Interception, http_proxy_port: Option<u16>) -> Value {
         let settings = Settings {
-            xds: "127.0.0.1:15010".parse().unwrap(),
+            control_plane: ControlPlane::Plaintext("127.0.0.1:15010".parse().unwrap()),
+            identity: Identity::None,
             variant: Variant::Delta,
             workload: "web-0".to_owned(),
             namespace: "shop".to_owned(),
@@ -174,8 +250,9 @@ mod tests {
         let chosen = Chosen {
             admin: settings.admin_address,
             http_proxy_port,
+            secrets: None,
         };
-        let mut whole: Value = serde_json::from_str(&render(&settings, chosen)).unwrap();
+        let mut whole: Value = serde_json::from_str(&render(&settings, &chosen)).unwrap();
         whole["node"].take()
     }
 

@@ -1,6 +1,7 @@
 //! `ferromesh-agent proxy`: Envoy's life from the start to the drain.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ferromesh_chassis::{Failure, Shutdown, announce, listen};
@@ -10,9 +11,15 @@ use crate::admin::Admin;
 use crate::bootstrap::{self, Chosen};
 use crate::drain;
 use crate::envoy::Envoy;
+use crate::identity::held::Held;
+use crate::identity::keeper::Keeper;
 use crate::reservation::{self, Binding, Reservation};
-use crate::settings::{Interception, Settings, XdsAddress};
-use crate::status::{self, Lack, Phase, Unready};
+use crate::sds::files::Files;
+use crate::sds::secret;
+use crate::sds::server::Socket;
+use crate::sds::store::Store;
+use crate::settings::{Identity, Interception, Settings, XdsAddress};
+use crate::status::{self, Lack, Observed, Phase, Unready};
 
 /// The name under which the agent announces its addresses.
 const PROGRAM: &str = "ferromesh-agent";
@@ -57,21 +64,44 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     let mut chosen = Chosen {
         admin: settings.admin_address,
         http_proxy_port: http_proxy.map(|address| address.port()),
+        secrets: None,
     };
     reservation::check_free("--admin-address", settings.admin_address)?;
+    let (phase, watched) = watch::channel(Phase::Starting);
+    let mut observed = Observed {
+        phase: watched.clone(),
+        admin: Arc::new(OnceLock::new()),
+        identity: None,
+    };
+    if let Identity::Issued(credentials) = &settings.identity {
+        let keeper = Keeper::new(credentials.clone());
+        observed.identity = Some((keeper.held(), keeper.counts()));
+        chosen.secrets = Some(serve_secrets(keeper)?);
+    }
+    tokio::spawn(status::serve(listener, observed.clone()));
+    let start = async {
+        // Without a certificate Envoy could do nothing, and would wait ever longer between its attempts.
+        if let Some((held, _)) = &mut observed.identity {
+            // The sender is the keeper's, which runs for ever.
+            let _ = held.wait_for(|held| held.own.is_some()).await;
+        }
+        Envoy::start(&settings, bootstrap::render(&settings, &chosen)).await
+    };
     let first = tokio::select! {
-        first = Envoy::start(&settings, bootstrap::render(&settings, chosen)) => first?,
+        first = start => first?,
         () = shutdown.begun() => return Ok(()),
     };
     // A restarted Envoy gets the same address, which has been announced.
     chosen.admin = first.admin();
-    let admin = Admin::at(chosen.admin);
+    let admin = *observed.admin.get_or_init(|| Admin::at(chosen.admin));
     announce(status_address, chosen.admin, http_proxy)?;
-
-    let (phase, watched) = watch::channel(Phase::Running);
-    tokio::spawn(status::serve(listener, admin, watched.clone()));
-    tokio::spawn(log_readiness(admin, settings.xds.clone(), watched));
-    let Some(mut envoy) = keep_running(&settings, chosen, first, &phase, &shutdown).await else {
+    phase.send_replace(Phase::Running);
+    tokio::spawn(log_readiness(
+        admin,
+        settings.control_plane.address().clone(),
+        watched,
+    ));
+    let Some(mut envoy) = keep_running(&settings, &chosen, first, &phase, &shutdown).await else {
         return Ok(());
     };
     phase.send_replace(Phase::Draining);
@@ -81,6 +111,40 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     }
     envoy.stop().await;
     Ok(())
+}
+
+/// Serves what the keeper gets, and says where.
+fn serve_secrets(keeper: Keeper) -> Result<Arc<str>, Failure> {
+    let store = Store::default();
+    let files = Files::new(store.clone());
+    let socket = Socket::bind()?;
+    let path = Arc::from(socket.path());
+    tokio::spawn(hand_over(keeper.held(), store.clone()));
+    tokio::spawn(keeper.run());
+    tokio::spawn(files.clone().follow());
+    tokio::spawn(socket.serve(store, files));
+    Ok(path)
+}
+
+/// Puts what is held among the secrets, whenever it changes. Who is trusted comes first, so that nobody is met by a
+/// certificate whose root is not known yet.
+async fn hand_over(mut held: watch::Receiver<Held>, store: Store) {
+    loop {
+        let Held {
+            own,
+            trust,
+            trouble: _,
+        } = held.borrow_and_update().clone();
+        if let Some(trust) = trust {
+            store.put(&secret::roots(&trust));
+        }
+        if let Some(own) = own {
+            store.put(&secret::own(&own));
+        }
+        if held.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Holds the ports that Envoy will bind: that of the HTTP proxy, or those to which traffic is redirected.
@@ -121,7 +185,7 @@ fn announce(
 /// Restarts Envoy whenever it dies, until the shutdown begins. Returns the Envoy that runs then, if one does.
 async fn keep_running(
     settings: &Settings,
-    chosen: Chosen,
+    chosen: &Chosen,
     first: Envoy,
     phase: &watch::Sender<Phase>,
     shutdown: &Shutdown,

@@ -6,11 +6,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::identity::settings::Credentials;
+
 /// Everything that the agent was told.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The control plane.
-    pub xds: XdsAddress,
+    pub control_plane: ControlPlane,
+    /// Whether the workload has an identity.
+    pub identity: Identity,
     /// How Envoy asks for its configuration.
     pub variant: Variant,
     /// The name of the Pod or WorkloadEntry.
@@ -33,6 +37,33 @@ pub struct Settings {
     pub envoy_log_level: String,
     /// How long to wait for what, when the proxy ends.
     pub patience: Patience,
+}
+
+/// How Envoy reaches the control plane.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ControlPlane {
+    /// By mutual TLS.
+    Secured(XdsAddress),
+    /// In the clear, on this machine.
+    Plaintext(XdsAddress),
+}
+
+impl ControlPlane {
+    /// Where it is.
+    pub fn address(&self) -> &XdsAddress {
+        match self {
+            Self::Secured(address) | Self::Plaintext(address) => address,
+        }
+    }
+}
+
+/// Whether the workload has an identity.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// It has none: no mutual TLS.
+    None,
+    /// It gets one by these.
+    Issued(Credentials),
 }
 
 /// The variant of xDS.

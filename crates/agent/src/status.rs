@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
@@ -16,6 +17,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::admin::Admin;
+use crate::identity::held::Held;
+use crate::identity::keeper::Counts;
 
 /// The most connections that are served at the same time; probes and scrapes need a handful.
 const CONNECTIONS: usize = 64;
@@ -27,6 +30,8 @@ const READINESS: &str = "%5E(cluster_manager%5C.cds%5C.update_(success%7Crejecte
 /// What the agent is doing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Phase {
+    /// Envoy has not been started yet.
+    Starting,
     /// Envoy runs.
     Running,
     /// Envoy died and is about to be started again.
@@ -70,8 +75,62 @@ impl fmt::Display for Unready {
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
+/// What the answers are made of.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// What the agent is doing.
+    pub phase: watch::Receiver<Phase>,
+    /// Envoy's admin interface, once it was started.
+    pub admin: Arc<OnceLock<Admin>>,
+    /// The identity, if there is to be one.
+    pub identity: Option<(watch::Receiver<Held>, watch::Receiver<Counts>)>,
+}
+
+impl Observed {
+    /// Whether the proxy can take traffic, or why not.
+    async fn readiness(&self) -> Result<(), Unready> {
+        let phase = *self.phase.borrow();
+        if let (Phase::Starting, Some((held, _))) = (phase, &self.identity) {
+            return Err(Unready::Otherwise(held.borrow().to_string()));
+        }
+        match self.admin.get() {
+            Some(admin) => readiness(*admin, phase).await,
+            None => Err(Unready::Otherwise("envoy is being started".to_owned())),
+        }
+    }
+
+    /// Envoy's statistics behind our own.
+    async fn statistics(&self) -> Response<Body> {
+        let Some(admin) = self.admin.get() else {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "envoy is being started");
+        };
+        match admin.send(Method::GET, "/stats/prometheus?usedonly").await {
+            Ok(scraped) => scraped.map(|envoys| {
+                let ours = stream::iter([Ok(Frame::data(Bytes::from(self.own_statistics())))]);
+                StreamBody::new(ours.chain(BodyStream::new(envoys))).boxed()
+            }),
+            Err(error) => text(StatusCode::BAD_GATEWAY, &error.to_string()),
+        }
+    }
+
+    fn own_statistics(&self) -> String {
+        let Some((held, counts)) = &self.identity else {
+            return String::new();
+        };
+        let expires = held.borrow().own.as_ref().map_or(0, |own| own.expires());
+        let Counts { issued, failed } = *counts.borrow();
+        format!(
+            "# TYPE ferromesh_agent_certificate_expiry_timestamp_seconds gauge\n\
+             ferromesh_agent_certificate_expiry_timestamp_seconds {expires}\n\
+             # TYPE ferromesh_agent_certificate_requests_total counter\n\
+             ferromesh_agent_certificate_requests_total{{outcome=\"issued\"}} {issued}\n\
+             ferromesh_agent_certificate_requests_total{{outcome=\"failed\"}} {failed}\n"
+        )
+    }
+}
+
 /// Serves until the future is dropped.
-pub async fn serve(listener: TcpListener, admin: Admin, phase: watch::Receiver<Phase>) {
+pub async fn serve(listener: TcpListener, observed: Observed) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
@@ -85,10 +144,10 @@ pub async fn serve(listener: TcpListener, admin: Admin, phase: watch::Receiver<P
                 continue;
             }
         };
-        let phase = phase.clone();
+        let observed = observed.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let phase = *phase.borrow();
-            async move { Ok::<_, Infallible>(answer(&request, admin, phase).await) }
+            let observed = observed.clone();
+            async move { Ok::<_, Infallible>(answer(&request, &observed).await) }
         });
         tokio::spawn(async move {
             // A client that breaks off is its own business.
@@ -101,19 +160,16 @@ pub async fn serve(listener: TcpListener, admin: Admin, phase: watch::Receiver<P
     }
 }
 
-async fn answer(request: &Request<Incoming>, admin: Admin, phase: Phase) -> Response<Body> {
+async fn answer(request: &Request<Incoming>, observed: &Observed) -> Response<Body> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served");
     }
     match request.uri().path() {
-        "/ready" | "/healthz/ready" => match readiness(admin, phase).await {
+        "/ready" | "/healthz/ready" => match observed.readiness().await {
             Ok(()) => text(StatusCode::OK, "ready"),
             Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &why.to_string()),
         },
-        "/stats/prometheus" => match admin.send(Method::GET, "/stats/prometheus?usedonly").await {
-            Ok(scraped) => scraped.map(BodyExt::boxed),
-            Err(error) => text(StatusCode::BAD_GATEWAY, &error.to_string()),
-        },
+        "/stats/prometheus" => observed.statistics().await,
         _ => text(
             StatusCode::NOT_FOUND,
             "there are /ready, /healthz/ready and /stats/prometheus",
@@ -141,6 +197,7 @@ pub async fn readiness(admin: Admin, phase: Phase) -> Result<(), Unready> {
             Ok(stats) => return judge(&stats),
             Err(error) => error.to_string(),
         },
+        Phase::Starting => "envoy is being started".to_owned(),
         Phase::Restarting => "envoy is being restarted".to_owned(),
         Phase::Draining => "the proxy is draining".to_owned(),
     };

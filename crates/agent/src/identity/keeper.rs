@@ -1,0 +1,313 @@
+//! Keeps the certificate and the trust bundles fresh.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ferromesh_identity::{Bundle, Certificate, TrustDomain};
+use ferromesh_proto::trust::{FetchResponse, TrustBundle};
+use rustls::RootCertStore;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use tokio::sync::watch;
+
+use super::control_plane::{self, ControlPlane, Fault, FaultKind, provider};
+use super::held::{Held, Own, Trust};
+use super::key::Key;
+use super::schedule;
+use super::settings::Credentials;
+
+/// How long a request for bundles waits for the next version.
+const WAIT: Duration = Duration::from_secs(50);
+
+/// How often they are asked for while the control plane can't wait.
+const POLL: Duration = Duration::from_secs(30);
+
+/// The key that keeps certificates alive, and everything that comes of it.
+#[derive(Debug)]
+pub struct Keeper {
+    credentials: Credentials,
+    held: watch::Sender<Held>,
+    counts: watch::Sender<Counts>,
+}
+
+/// What has happened so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Certificates that were issued.
+    pub issued: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+}
+
+impl Keeper {
+    /// Nothing is held yet.
+    pub fn new(credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            held: watch::Sender::new(Held::default()),
+            counts: watch::Sender::new(Counts::default()),
+        }
+    }
+
+    /// What is held, now and whenever it changes.
+    pub fn held(&self) -> watch::Receiver<Held> {
+        self.held.subscribe()
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> watch::Receiver<Counts> {
+        self.counts.subscribe()
+    }
+
+    /// Works until it is dropped.
+    pub async fn run(self) {
+        tokio::join!(self.renew(), self.follow());
+    }
+
+    /// Gets certificates, for ever.
+    async fn renew(&self) {
+        let mut failures = 0_u32;
+        loop {
+            let since = Instant::now();
+            let pause = match self.certify().await {
+                Ok(own) => {
+                    failures = 0;
+                    let rest = Duration::from_secs(own.expires().saturating_sub(now()));
+                    let pause = schedule::renewal(rest, fastrand::f64());
+                    tracing::info!(
+                        identity = %own.identity,
+                        serial = own.chain.first().map_or("", Certificate::serial),
+                        valid_s = rest.as_secs(),
+                        took_ms = since.elapsed().as_millis() as u64,
+                        renewal_s = pause.as_secs(),
+                        "a certificate was issued"
+                    );
+                    pause
+                }
+                Err(fault) => {
+                    failures = failures.saturating_add(1);
+                    let pause = schedule::pause(failures, fastrand::f64());
+                    tracing::warn!(
+                        reason = %fault,
+                        attempts = failures,
+                        next_ms = pause.as_millis() as u64,
+                        "no certificate was issued"
+                    );
+                    self.counts.send_modify(|counts| counts.failed += 1);
+                    let why = Arc::from(fault.to_string());
+                    self.held.send_modify(|held| held.trouble = Some(why));
+                    pause
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Gets one certificate and the bundles by which it is trusted.
+    async fn certify(&self) -> Result<Arc<Own>, Fault> {
+        let Held { own, trust, .. } = self.held.borrow().clone();
+        let key = Key::generate().map_err(Fault::ours)?;
+        let request = key.request().map_err(Fault::ours)?;
+        let credentials = &self.credentials;
+        let proof = control_plane::token(credentials);
+        let valid = own.filter(|own| own.expires() > now());
+        let token = match (&proof, &valid) {
+            (Ok(token), _) => Some(token.as_str()),
+            (Err(_), Some(_)) => None,
+            (Err(fault), None) => return Err(fault.clone()),
+        };
+        let shown = if token.is_none() {
+            valid.as_deref()
+        } else {
+            None
+        };
+        let mut plane = ControlPlane::connect(credentials, trust.as_deref(), shown).await?;
+        let answer = match (plane.certify(&request, token).await, &valid) {
+            // A machine has its token only once; from then on its certificate proves who it is.
+            (Err(fault), Some(own))
+                if token.is_some() && fault.kind == FaultKind::Unauthenticated =>
+            {
+                plane = ControlPlane::connect(credentials, trust.as_deref(), Some(own)).await?;
+                plane.certify(&request, None).await.map_err(|_| fault)?
+            }
+            (answer, _) => answer?,
+        };
+        let fresh = match plane.bundles("", Duration::ZERO).await {
+            Ok(response) => Some(self.read(response)?),
+            // Another authority of Istio's kind: its answer says whom it trusts.
+            Err(fault) if fault.kind == FaultKind::Unimplemented => None,
+            Err(fault) => return Err(fault),
+        };
+        let (own, roots) = self.accept(&answer, key, fresh.as_ref())?;
+        let own = Arc::new(own);
+        let trust = fresh.unwrap_or_else(|| Trust {
+            version: Arc::from(""),
+            own: (credentials.trust_domain.clone(), roots),
+            others: Vec::new(),
+        });
+        self.held.send_modify(|held| {
+            held.own = Some(Arc::clone(&own));
+            held.trust = Some(Arc::new(trust));
+            held.trouble = None;
+        });
+        self.counts.send_modify(|counts| counts.issued += 1);
+        Ok(own)
+    }
+
+    /// Checks what was issued. The second value is the roots that came with it.
+    fn accept(
+        &self,
+        answer: &[String],
+        key: Key,
+        fresh: Option<&Trust>,
+    ) -> Result<(Own, Bundle), Fault> {
+        let bad = |why: String| Fault::away(&format!("it issued something unusable: {why}"));
+        let Some(([leaf, rest @ ..], roots)) =
+            answer.split_last().map(|(roots, chain)| (chain, roots))
+        else {
+            return Err(bad("no certificate".to_owned()));
+        };
+        let read = |pem: &str| {
+            Certificate::all_from_pem(pem.as_bytes()).map_err(|fault| bad(fault.to_string()))
+        };
+        let mut chain = read(leaf)?;
+        for pem in rest {
+            chain.extend(read(pem)?);
+        }
+        let roots = Bundle::from_pem(roots.as_bytes()).map_err(|fault| bad(fault.to_string()))?;
+        let trusted = fresh.map_or(
+            &roots,
+            |Trust {
+                 own: (_, bundle), ..
+             }| bundle,
+        );
+        let Some(first) = chain.first() else {
+            return Err(bad("no certificate".to_owned()));
+        };
+        let identity = first.identity().map_err(|fault| bad(fault.to_string()))?;
+        let Credentials {
+            trust_domain,
+            namespace,
+            ..
+        } = &self.credentials;
+        if identity.trust_domain() != trust_domain || identity.namespace() != namespace {
+            return Err(bad(format!(
+                "{identity} is not of {trust_domain} and namespace {namespace}"
+            )));
+        }
+        verify(&chain, &key, trusted).map_err(bad)?;
+        Ok((
+            Own {
+                identity,
+                chain,
+                key,
+            },
+            roots,
+        ))
+    }
+
+    /// Follows the bundles.
+    async fn follow(&self) {
+        let mut failures = 0_u32;
+        loop {
+            let pause = match self.poll().await {
+                // Only an ended connection or a failure gets here.
+                Ok(never) => match never {},
+                Err(fault) if fault.kind == FaultKind::Unimplemented => POLL,
+                Err(fault) => {
+                    failures = failures.saturating_add(1);
+                    tracing::debug!(reason = %fault, "the trust bundles are not followed");
+                    schedule::pause(failures, fastrand::f64())
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Follows them on one connection.
+    async fn poll(&self) -> Result<std::convert::Infallible, Fault> {
+        // The first bundles come with the first certificate.
+        let mut held = self.held.subscribe();
+        // The sender is our own.
+        let _ = held.wait_for(|held| held.trust.is_some()).await;
+        let trust = self.held.borrow().trust.clone();
+        let mut plane = ControlPlane::connect(&self.credentials, trust.as_deref(), None).await?;
+        loop {
+            let known = self
+                .held
+                .borrow()
+                .trust
+                .as_ref()
+                .map_or(Arc::from(""), |trust| trust.version.clone());
+            let response = plane.bundles(&known, WAIT).await?;
+            if response.version == *known {
+                continue;
+            }
+            let trust = self.read(response)?;
+            tracing::info!(version = %trust.version, "the trust bundles have changed");
+            self.held
+                .send_modify(|held| held.trust = Some(Arc::new(trust)));
+        }
+    }
+
+    fn read(&self, response: FetchResponse) -> Result<Trust, Fault> {
+        let bad = |why: String| Fault::away(&format!("unusable trust bundles: {why}"));
+        let FetchResponse { version, bundles } = response;
+        let mut own = None;
+        let mut others = Vec::new();
+        for TrustBundle { trust_domain, pem } in bundles {
+            let domain = TrustDomain::new(&trust_domain).map_err(|fault| bad(fault.to_string()))?;
+            let bundle = Bundle::from_pem(pem.as_bytes())
+                .map_err(|fault| bad(format!("{trust_domain}: {fault}")))?;
+            if domain == self.credentials.trust_domain {
+                own = Some((domain, bundle));
+            } else {
+                others.push((domain, bundle));
+            }
+        }
+        let missing = || bad(format!("none for {}", self.credentials.trust_domain));
+        Ok(Trust {
+            version: Arc::from(version),
+            own: own.ok_or_else(missing)?,
+            others,
+        })
+    }
+}
+
+/// Checks that a chain is valid now, signed by one of the roots, and for this key.
+fn verify(chain: &[Certificate], key: &Key, trusted: &Bundle) -> Result<(), String> {
+    let text = |error: rustls::Error| error.to_string();
+    let mut store = RootCertStore::empty();
+    for root in trusted.ders() {
+        store
+            .add(CertificateDer::from(root.to_vec()))
+            .map_err(text)?;
+    }
+    let chain: Vec<_> = chain
+        .iter()
+        .map(|c| CertificateDer::from(c.der().to_vec()))
+        .collect();
+    let (leaf, intermediates) = chain.split_first().ok_or("no certificate")?;
+    let provider = provider();
+    verify_server_cert_signed_by_trust_anchor(
+        &ParsedCertificate::try_from(leaf).map_err(text)?,
+        &store,
+        intermediates,
+        UnixTime::now(),
+        provider.signature_verification_algorithms.all,
+    )
+    .map_err(text)?;
+    // It fails when the key is not the leaf's.
+    CertifiedKey::from_der(chain.clone(), key.der(), &provider)
+        .map(drop)
+        .map_err(text)
+}
+
+/// Seconds since the Unix epoch.
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
