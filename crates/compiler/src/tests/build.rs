@@ -1,5 +1,7 @@
 //! Small constructors of declarations.
 
+pub mod guards;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

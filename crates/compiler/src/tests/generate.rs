@@ -1,13 +1,16 @@
 //! Random objects in a small world, so that names meet.
 
+mod guards;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferromesh_identity::TrustDomain;
 use ferromesh_mesh::decl::endpoints::{EndpointState, Endpoints, Identity};
 use ferromesh_mesh::decl::http_routes::{Mirror, Retry};
-use ferromesh_mesh::decl::mesh_config::OutboundPolicy;
+use ferromesh_mesh::decl::mesh_config::{AutoMtls, OutboundPolicy};
 use ferromesh_mesh::decl::service::{DnsTarget, Resolution, Service};
 use ferromesh_mesh::decl::sidecar::{AppEndpoint, CaptureMode, IngressListener, ListenerPort};
 use ferromesh_mesh::decl::workload::WorkloadKind;
@@ -60,7 +63,7 @@ const PROTOCOLS: [Protocol; 7] = [
 /// An address that only entries have.
 pub const MACHINE: &str = "10.7.0.1";
 /// Everything of which an object can be.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 15] = [
     "Service",
     "ServiceEntry",
     "EndpointSlice",
@@ -72,6 +75,10 @@ pub const KINDS: [&str; 11] = [
     "Node",
     "MeshConfig",
     "Endpoints",
+    "PeerAuthentication",
+    "AuthorizationPolicy",
+    "RequestAuthentication",
+    "KeySet",
 ];
 
 /// A random version of a random object.
@@ -87,6 +94,10 @@ pub fn object(dice: &mut Dice<'_>) -> Arc<Unit> {
         "Sidecar" => sidecar(dice),
         "Node" => build::node(dice.pick(&["n0", "n1"]), dice.pick(&ZONES)),
         "MeshConfig" => mesh(dice),
+        "PeerAuthentication" => guards::peers(dice),
+        "AuthorizationPolicy" => guards::authorization(dice),
+        "RequestAuthentication" => guards::tokens(dice),
+        "KeySet" => guards::keys(dice),
         _ => inline_endpoints(dice),
     }
 }
@@ -192,6 +203,10 @@ fn entry(dice: &mut Dice<'_>) -> Arc<Unit> {
     });
     service.export = export(dice);
     service.age = age(dice, name, namespace);
+    service.external = dice.once_in(2);
+    if dice.once_in(4) {
+        service.names = vec![Arc::from("spiffe://z")];
+    }
     build::service_unit(service)
 }
 
@@ -238,7 +253,16 @@ fn inline_endpoints(dice: &mut Dice<'_>) -> Arc<Unit> {
         .map(|at| {
             let version = dice.pick(&VERSIONS);
             let zone = dice.pick(&ZONES);
-            let identity = build::inline(&format!("version={version}"), zone);
+            let mut identity = build::inline(&format!("version={version}"), zone);
+            if let Identity::Inline {
+                peer_tls,
+                service_account,
+                ..
+            } = &mut identity
+            {
+                *peer_tls = guards::peer_tls(dice);
+                *service_account = guards::account(dice);
+            }
             build::endpoint(&format!("10.8.0.{at}"), identity)
         })
         .collect();
@@ -284,6 +308,8 @@ fn workload(dice: &mut Dice<'_>, kind: WorkloadKind) -> Arc<Unit> {
     if dice.once_in(4) {
         workload.addresses.push(Arc::from("fd00::9"));
     }
+    workload.peer_tls = guards::peer_tls(dice);
+    workload.service_account = guards::account(dice);
     workload.node = dice.once_in(2).then(|| dice.pick(&["n0", "n1"]).into());
     workload.locality = dice.once_in(2).then(|| Locality::parse(dice.pick(&ZONES)));
     if dice.once_in(2) {
@@ -370,8 +396,10 @@ fn policies(dice: &mut Dice<'_>) -> Arc<Unit> {
         }])),
         _ => None,
     };
+    policy.tls = guards::client_tls(dice);
     if dice.once_in(3) {
         let mut own = policy.clone();
+        own.tls = guards::client_tls(dice);
         own.connection_pool = Some(ConnectionPool {
             tcp_idle_timeout: Some(Duration::from_secs(7)),
             ..ConnectionPool::UNLIMITED
@@ -435,6 +463,14 @@ fn mesh(dice: &mut Dice<'_>) -> Arc<Unit> {
             failover: vec![(Arc::from("r1"), Arc::from("r2"))],
         },
     ]);
+    mesh.security.authorizers = guards::authorizers(dice).into_iter().collect();
+    if dice.once_in(4) {
+        mesh.security.auto_mtls = AutoMtls::Off;
+    }
+    if dice.once_in(3) {
+        let alias = TrustDomain::new("old.domain").unwrap();
+        mesh.security.trust_domain_aliases = vec![alias];
+    }
     build::mesh_unit(mesh)
 }
 

@@ -7,6 +7,7 @@ use ferromesh_mesh::view::View;
 use ferromesh_mesh::view::cluster::{ClusterName, Discovery};
 use ferromesh_mesh::view::listener::{ListenerTraffic, Outbound, TcpForward};
 use ferromesh_mesh::view::route_table::{TableHosts, TableName};
+use ferromesh_mesh::view::security::InboundSecurity;
 use ferromesh_mesh::view::virtual_host::{Action, BackendTarget, VirtualHost};
 
 use crate::Snapshot;
@@ -146,13 +147,25 @@ fn clusters(traffic: &ListenerTraffic) -> Vec<ClusterName> {
             all
         }
         ListenerTraffic::HttpProxy { .. } => Vec::new(),
-        ListenerTraffic::VirtualInbound { ports, rest, .. } => ports
+        ListenerTraffic::VirtualInbound {
+            ports,
+            rest,
+            security,
+            ..
+        } => ports
             .iter()
             .map(|port| port.cluster.clone())
             .chain([rest.clone()])
+            .chain(authorizers(security))
             .collect(),
-        ListenerTraffic::Inbound { port, security: _ } => vec![port.cluster.clone()],
+        ListenerTraffic::Inbound { port, security } => authorizers(security)
+            .chain([port.cluster.clone()])
+            .collect(),
     }
+}
+
+fn authorizers(security: &InboundSecurity) -> impl Iterator<Item = ClusterName> + '_ {
+    security.authorizers.values().map(|a| a.cluster.clone())
 }
 
 fn tables(traffic: &ListenerTraffic) -> Vec<TableName> {

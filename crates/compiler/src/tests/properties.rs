@@ -9,6 +9,7 @@ use ferromesh_mesh::origin::ObjectRef;
 use ferromesh_mesh::unit::Unit;
 use ferromesh_mesh::view::View;
 use ferromesh_mesh::view::cluster::ClusterName;
+use ferromesh_mesh::view::listener::ListenerTraffic;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -188,6 +189,9 @@ fn incremental_is_clean(
         laws::check(&views);
         for view in views.values() {
             counts.note(describe(view));
+            for what in secured(view) {
+                counts.note(what);
+            }
             if is_of_machine(view) {
                 counts.note("a Kubernetes service with an entry");
             }
@@ -207,6 +211,28 @@ fn is_of_machine(view: &View) -> bool {
     let mut instances = endpoints.groups.iter().flat_map(|group| &group.endpoints);
     host.as_str().ends_with(".svc.cluster.local")
         && instances.any(|instance| &*instance.address == generate::MACHINE)
+}
+
+/// What of security a view shows.
+fn secured(view: &View) -> Vec<String> {
+    let first = |text: String| text.split(['(', ' ']).next().unwrap_or_default().to_owned();
+    let security = match view {
+        View::Cluster(cluster) => return vec![first(format!("tls{:?}", cluster.tls))],
+        View::Listener(listener) => match &listener.traffic {
+            ListenerTraffic::VirtualInbound { security, .. }
+            | ListenerTraffic::Inbound { security, .. } => security,
+            _ => return Vec::new(),
+        },
+        _ => return Vec::new(),
+    };
+    let tokens = security.tokens.iter();
+    let keys = tokens.map(|token| format!("keys {}", token.keys.is_some()));
+    let policies = security.authorization.iter();
+    let actions = policies.map(|policy| first(format!("action{:?}", policy.action)));
+    let authorizers = security.authorizers.keys();
+    keys.chain(actions)
+        .chain(authorizers.map(|name| format!("authorizer {name}")))
+        .collect()
 }
 
 fn describe(view: &View) -> String {
@@ -255,6 +281,17 @@ fn incremental_equals_clean() {
         "host",
         "endpoints",
         "a Kubernetes service with an entry",
+        "tlsOff",
+        "tlsAuto",
+        "tlsMesh",
+        "tlsOther",
+        "keys true",
+        "keys false",
+        "actionAllow",
+        "actionDeny",
+        "actionCustom",
+        "authorizer asked",
+        "authorizer hidden",
     ] {
         counts.expect(what);
     }
