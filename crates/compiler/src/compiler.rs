@@ -73,6 +73,8 @@ pub(crate) struct Work {
     pub(crate) planned: usize,
     /// Views.
     pub(crate) built: usize,
+    /// Proxies.
+    pub(crate) linked: usize,
 }
 
 /// A proxy that is there.

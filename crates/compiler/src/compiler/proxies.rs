@@ -21,6 +21,10 @@ impl Compiler {
             let Some(open) = self.proxies.get_mut(&id) else {
                 continue;
             };
+            #[cfg(test)]
+            {
+                self.work.linked += 1;
+            }
             let mut reading = Reading::new(&self.index);
             let linked = Arc::new(LinkedProxy::link(&open.proxy, &mut reading));
             self.readers
