@@ -60,13 +60,26 @@ const DEFAULT_JSON: [(&str, &str); 24] = [
     ),
 ];
 
+/// What Istio's formats lack at the server: who asked. (Which policy refused is in the details of
+/// the response or of the connection's end.)
+const PEER: (&str, &str) = ("downstream_peer_principal", "%DOWNSTREAM_PEER_URI_SAN%");
+
+/// Who writes a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// The proxy of who asks.
+    Client,
+    /// The proxy of who is asked.
+    Server,
+}
+
 /// The logs of a connection manager or a TCP proxy.
-pub(crate) fn access_logs(log: &AccessLog) -> Vec<envoy::accesslog::AccessLog> {
-    file(log, None).into_iter().collect()
+pub(crate) fn access_logs(log: &AccessLog, writer: Writer) -> Vec<envoy::accesslog::AccessLog> {
+    file(log, writer, None).into_iter().collect()
 }
 
 /// The logs of a listener: only connections that no filter chain takes, which nobody else logs.
-pub(crate) fn listener_logs(log: &AccessLog) -> Vec<envoy::accesslog::AccessLog> {
+pub(crate) fn listener_logs(log: &AccessLog, writer: Writer) -> Vec<envoy::accesslog::AccessLog> {
     let no_chain = envoy::accesslog::AccessLogFilter {
         filter_specifier: Some(FilterSpecifier::ResponseFlagFilter(
             envoy::accesslog::ResponseFlagFilter {
@@ -74,11 +87,12 @@ pub(crate) fn listener_logs(log: &AccessLog) -> Vec<envoy::accesslog::AccessLog>
             },
         )),
     };
-    file(log, Some(no_chain)).into_iter().collect()
+    file(log, writer, Some(no_chain)).into_iter().collect()
 }
 
 fn file(
     log: &AccessLog,
+    writer: Writer,
     filter: Option<envoy::accesslog::AccessLogFilter>,
 ) -> Option<envoy::accesslog::AccessLog> {
     match log {
@@ -86,7 +100,7 @@ fn file(
         AccessLog::File { path, format } => {
             let config = envoy::file_log::FileAccessLog {
                 path: path.to_string(),
-                access_log_format: Some(FileFormat::LogFormat(substitution(format))),
+                access_log_format: Some(FileFormat::LogFormat(substitution(format, writer))),
             };
             Some(envoy::accesslog::AccessLog {
                 name: "envoy.access_loggers.file".to_owned(),
@@ -97,12 +111,18 @@ fn file(
     }
 }
 
-fn substitution(format: &AccessLogFormat) -> envoy::core::SubstitutionFormatString {
-    match format {
-        AccessLogFormat::DefaultText => text(DEFAULT_TEXT),
-        AccessLogFormat::DefaultJson => json(DEFAULT_JSON),
-        AccessLogFormat::Text(format) => text(format),
-        AccessLogFormat::Json(fields) => json(fields.iter().map(pair)),
+fn substitution(format: &AccessLogFormat, writer: Writer) -> envoy::core::SubstitutionFormatString {
+    match (format, writer) {
+        (AccessLogFormat::DefaultText, Writer::Client) => text(DEFAULT_TEXT),
+        (AccessLogFormat::DefaultText, Writer::Server) => {
+            text(&format!("{} {}", DEFAULT_TEXT.trim_end(), PEER.1))
+        }
+        (AccessLogFormat::DefaultJson, Writer::Client) => json(DEFAULT_JSON),
+        (AccessLogFormat::DefaultJson, Writer::Server) => {
+            json(DEFAULT_JSON.into_iter().chain([PEER]))
+        }
+        (AccessLogFormat::Text(format), _) => text(format),
+        (AccessLogFormat::Json(fields), _) => json(fields.iter().map(pair)),
     }
 }
 

@@ -12,6 +12,7 @@ mod load_balancer;
 mod metadata;
 mod outlier;
 mod retry_budget;
+pub(crate) mod tls;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub(crate) fn emit(view: &Cluster) -> Emitted {
         discovery,
         protocol: _,
         http_version: _,
+        // See `tls`.
         tls: _,
         load_balancer,
         locality,
@@ -66,11 +68,10 @@ pub(crate) fn emit(view: &Cluster) -> Emitted {
         outlier_detection: outlier.as_ref().map(outlier::outlier_detection),
         upstream_connection_options: tcp_keepalive.as_ref().map(keepalive::tcp),
         typed_extension_protocol_options: http_protocol::options(view),
-        metadata: service
-            .as_ref()
-            .map(|service| metadata::metadata(name, service)),
+        metadata: metadata::metadata(name, service.as_ref(), tls::mark_of_requests(view)),
         ..base
     };
+    let cluster = tls::apply(view, cluster);
     Emitted {
         kind: Kind::Cluster,
         name: rendered,

@@ -5,9 +5,11 @@ use ferromesh_mesh as mesh;
 
 use envoy::Message;
 use mesh::decl::endpoints::EndpointState;
+use mesh::decl::workload::PeerTls;
 use mesh::name::Locality;
 use mesh::view::endpoints::{ClusterEndpoint, ClusterEndpoints, EndpointGroup};
 
+use crate::cluster::tls;
 use crate::{Emitted, Kind, names};
 
 /// The load assignment of a cluster.
@@ -36,30 +38,59 @@ fn group(group: &EndpointGroup) -> envoy::endpoint::LocalityLbEndpoints {
         weight,
         endpoints,
     } = group;
+    let speaks = Speaks::of(endpoints);
     envoy::endpoint::LocalityLbEndpoints {
         locality: self::locality(locality),
         priority: *priority,
         // A locality without weight gets nothing once the cluster weighs localities.
         load_balancing_weight: Some((*weight).max(1)),
-        lb_endpoints: endpoints.iter().map(endpoint).collect(),
+        metadata: (speaks == Speaks::Mesh).then(tls::spoken),
+        lb_endpoints: endpoints.iter().map(|it| endpoint(it, speaks)).collect(),
         ..Default::default()
     }
 }
 
-fn endpoint(endpoint: &ClusterEndpoint) -> envoy::endpoint::LbEndpoint {
+/// How the instances of a group speak. What all of them have in common is said once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    /// All of them the mesh's TLS.
+    Mesh,
+    /// Some of them.
+    Some,
+}
+
+impl Speaks {
+    fn of(endpoints: &[ClusterEndpoint]) -> Self {
+        let mesh = |it: &ClusterEndpoint| it.peer_tls == PeerTls::Mesh;
+        if !endpoints.is_empty() && endpoints.iter().all(mesh) {
+            Self::Mesh
+        } else {
+            Self::Some
+        }
+    }
+}
+
+fn endpoint(endpoint: &ClusterEndpoint, speaks: Speaks) -> envoy::endpoint::LbEndpoint {
     let ClusterEndpoint {
         address,
         port,
         state,
         weight,
-        peer_tls: _,
+        peer_tls,
     } = endpoint;
     let health = match state {
         EndpointState::Ready => envoy::core::HealthStatus::Unknown,
         EndpointState::Draining => envoy::core::HealthStatus::Draining,
         EndpointState::NotReady => envoy::core::HealthStatus::Unhealthy,
     };
-    lb_endpoint(socket_address(address, *port), health, *weight)
+    let metadata = match (speaks, peer_tls) {
+        (Speaks::Some, PeerTls::Mesh) => Some(tls::spoken()),
+        (Speaks::Mesh, _) | (_, PeerTls::Plain) => None,
+    };
+    envoy::endpoint::LbEndpoint {
+        metadata,
+        ..lb_endpoint(socket_address(address, *port), health, *weight)
+    }
 }
 
 /// An endpoint. The weight 1 is Envoy's default and not worth its bytes.

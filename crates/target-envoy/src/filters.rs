@@ -1,6 +1,8 @@
 //! Network filters: the HTTP connection manager with its HTTP filters, and the TCP proxy.
 
+pub(crate) mod authorization;
 pub(crate) mod http;
+pub(crate) mod marks;
 pub(crate) mod tcp;
 
 use ferromesh_envoy as envoy;

@@ -8,16 +8,21 @@
 //! `filters`. One concept has one file name here as in `mesh::policy`.
 
 mod access_log;
+mod authorization;
 mod cluster;
 mod config_source;
 mod endpoints;
+mod ext_authz;
 mod filters;
 mod forward_proxy;
+mod jwt;
 mod listener;
 mod names;
+mod path_normalization;
 mod percent;
 mod route;
 mod string_match;
+mod tls;
 mod weights;
 
 use ferromesh_envoy as envoy;

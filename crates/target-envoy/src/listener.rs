@@ -3,6 +3,7 @@
 mod chain;
 mod inbound;
 mod inspectors;
+mod mtls;
 mod outbound;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use envoy::core::TrafficDirection;
 use mesh::policy::access_log::AccessLog;
 use mesh::view::listener::{Listener, ListenerName, ListenerTraffic};
 
+use crate::access_log::Writer;
 use crate::route::References;
 use crate::{Emitted, Kind, access_log, endpoints, names};
 
@@ -64,32 +66,44 @@ fn listener(view: &Listener, references: &mut References) -> envoy::listener::Li
             let choice = outbound::choice(name, *bind, traffic, fallback, &mut filters);
             outbound::listener(*bind, ranges, choice, &mut filters)
         }
-        ListenerTraffic::HttpProxy { table } => outbound::http_proxy(name, table, &filters),
+        ListenerTraffic::HttpProxy { table } => outbound::http_proxy(name, table, &mut filters),
         ListenerTraffic::VirtualInbound {
             addresses,
             transparent,
             ports,
             rest,
-            rest_mtls: _,
-            security: _,
-        } => envoy::listener::Listener {
-            transparent: transparent.then_some(true),
-            listener_filters: inspectors::of_virtual_inbound(addresses, ports, *transparent),
-            filter_chains: inbound::virtual_chains(addresses, ports, rest, &mut filters),
-            ..on(addresses, TrafficDirection::Inbound)
-        },
-        ListenerTraffic::Inbound { port, security: _ } => {
-            inbound::listener(name, port, &mut filters)
+            rest_mtls,
+            security,
+        } => inbound::Captured {
+            addresses,
+            transparent: *transparent,
+            ports,
+            rest,
+            rest_mtls: *rest_mtls,
+            security,
+        }
+        .listener(&mut filters),
+        ListenerTraffic::Inbound { port, security } => {
+            inbound::listener(name, port, security, &mut filters)
         }
     };
     envoy::listener::Listener {
         name: names::listener(name),
         address: part.address.clone().or_else(|| address(name)),
-        access_log: access_log::listener_logs(access_log),
+        access_log: access_log::listener_logs(access_log, writer(name)),
         listener_filters_timeout: Some(envoy::duration(*detection_timeout)),
         // Who stays silent is no HTTP client.
         continue_on_listener_filters_timeout: true,
         ..part
+    }
+}
+
+fn writer(name: &ListenerName) -> Writer {
+    match name {
+        ListenerName::VirtualInbound | ListenerName::Inbound(_) => Writer::Server,
+        ListenerName::VirtualOutbound | ListenerName::Outbound(_) | ListenerName::HttpProxy(_) => {
+            Writer::Client
+        }
     }
 }
 

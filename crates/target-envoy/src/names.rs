@@ -89,3 +89,11 @@ pub(crate) fn inbound_virtual_host(port: u16) -> String {
 pub(crate) fn statistics(name: &str) -> String {
     format!("{name};")
 }
+
+/// Whether a text can be a header's name, as HTTP/1.1 and HTTP/2 have them (or one of HTTP/2's
+/// own). Envoy refuses others.
+pub(crate) fn is_header_name(name: &str) -> bool {
+    let rest = name.strip_prefix(':').unwrap_or(name);
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !rest.is_empty() && rest.bytes().all(sound)
+}

@@ -61,7 +61,10 @@ fn envoy_binary() -> PathBuf {
 }
 
 fn bootstrap(emitted: &[Emitted]) -> Bootstrap {
-    let mut resources = StaticResources::default();
+    let mut resources = StaticResources {
+        clusters: vec![agent()],
+        ..Default::default()
+    };
     for (index, one) in emitted.iter().enumerate() {
         match one.kind {
             Kind::Cluster => resources.clusters.push(decode(one)),
@@ -96,6 +99,14 @@ fn bootstrap(emitted: &[Emitted]) -> Bootstrap {
             }),
             ..Default::default()
         }),
+        ..Default::default()
+    }
+}
+
+/// The cluster that the bootstrap has for secrets.
+fn agent() -> envoy::cluster::Cluster {
+    envoy::cluster::Cluster {
+        name: "sds-grpc".into(),
         ..Default::default()
     }
 }

@@ -13,7 +13,7 @@ use mesh::policy::connection_pool::HttpVersion;
 use mesh::policy::protocol::Protocol;
 use mesh::view::cluster::{Cluster, ClusterName};
 
-use super::{keepalive, outlier};
+use super::{keepalive, outlier, tls};
 
 /// The key of the options in a cluster.
 const EXTENSION: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -21,7 +21,8 @@ const EXTENSION: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 /// Envoy's bound for streams on a connection.
 const MOST_STREAMS: u32 = 0x7fff_ffff;
 
-enum Version {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
     Http1,
     Http2,
     AsClient,
@@ -36,12 +37,14 @@ pub(super) fn options(view: &Cluster) -> BTreeMap<String, envoy::Any> {
         .outlier
         .as_ref()
         .and_then(|policy| outlier::error_matcher(&policy.error_codes));
-    if matches!(version, Version::Http1) && common.is_none() && errors.is_none() {
+    let by_request = tls::asks_by_request(view);
+    if version == Version::Http1 && common.is_none() && errors.is_none() && by_request.is_none() {
         return BTreeMap::new();
     }
     let options = envoy::upstream_http::HttpProtocolOptions {
         common_http_protocol_options: common,
-        upstream_protocol_options: Some(protocols(&version, http2(view))),
+        upstream_http_protocol_options: by_request,
+        upstream_protocol_options: Some(protocols(version, http2(view))),
         outlier_detection: errors.map(|matcher| OutlierDetection {
             error_matcher: Some(matcher),
         }),
@@ -50,7 +53,8 @@ pub(super) fn options(view: &Cluster) -> BTreeMap<String, envoy::Any> {
     BTreeMap::from([(EXTENSION.to_owned(), envoy::any(&options))])
 }
 
-fn version(view: &Cluster) -> Version {
+/// Which version that is.
+pub(super) fn version(view: &Cluster) -> Version {
     match (&view.name, view.http_version, view.protocol) {
         // Nobody said what is spoken there.
         (ClusterName::Passthrough | ClusterName::InboundPassthrough, ..)
@@ -63,7 +67,7 @@ fn version(view: &Cluster) -> Version {
 }
 
 fn protocols(
-    version: &Version,
+    version: Version,
     http2: envoy::core::Http2ProtocolOptions,
 ) -> UpstreamProtocolOptions {
     let http1 = envoy::core::Http1ProtocolOptions::default();

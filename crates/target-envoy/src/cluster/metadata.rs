@@ -8,9 +8,28 @@ use ferromesh_mesh as mesh;
 use envoy::value::Kind;
 use mesh::view::cluster::{ClusterName, ClusterService};
 
+use crate::filters::marks;
+
 /// Istio's filter metadata: `services` and `subset`. Its `config` (the object in force) is left
 /// out: that is an origin, and origins never show in resources.
-pub(super) fn metadata(name: &ClusterName, service: &ClusterService) -> envoy::core::Metadata {
+/// Besides them, what stands for requests in the mesh's TLS.
+pub(super) fn metadata(
+    name: &ClusterName,
+    service: Option<&ClusterService>,
+    mark: Option<&str>,
+) -> Option<envoy::core::Metadata> {
+    let (namespace, key) = marks::METADATA;
+    let mut istio = service.map_or_else(envoy::Struct::default, |it| of_service(name, it));
+    if let Some(mark) = mark {
+        istio.fields.insert(key.to_owned(), text(mark));
+    }
+    (!istio.fields.is_empty()).then(|| envoy::core::Metadata {
+        filter_metadata: BTreeMap::from([(namespace.to_owned(), istio)]),
+        ..Default::default()
+    })
+}
+
+fn of_service(name: &ClusterName, service: &ClusterService) -> envoy::Struct {
     let ClusterService {
         host,
         name: short,
@@ -34,10 +53,7 @@ pub(super) fn metadata(name: &ClusterName, service: &ClusterService) -> envoy::c
             .fields
             .insert("subset".to_owned(), text(subset.as_str()));
     }
-    envoy::core::Metadata {
-        filter_metadata: BTreeMap::from([("istio".to_owned(), istio)]),
-        ..Default::default()
-    }
+    istio
 }
 
 fn structure<const N: usize>(fields: [(&str, envoy::Value); N]) -> envoy::Struct {

@@ -6,11 +6,16 @@ use ferromesh_envoy as envoy;
 use ferromesh_mesh as mesh;
 
 use envoy::hcm::http_connection_manager as hcm;
+use hcm::ServerHeaderTransformation;
 use mesh::policy::access_log::AccessLog;
+use mesh::policy::path_normalization::PathNormalization;
 use mesh::view::listener::Bind;
+use mesh::view::security::InboundSecurity;
 
-use super::network;
-use crate::{access_log, config_source, forward_proxy, names};
+use super::{authorization, marks, network};
+use crate::access_log::Writer;
+use crate::route::References;
+use crate::{access_log, config_source, forward_proxy, names, path_normalization};
 
 /// The HTTP filters. The order of declaration is the order in which requests pass them; routes
 /// configure them by name.
@@ -24,21 +29,25 @@ pub(crate) enum HttpFilter {
     HeaderMutation,
     /// Resolves hosts that nobody declares.
     ForwardProxy,
+    /// Marks requests as such for servers of the mesh.
+    Mark,
     /// Forwarding; always the last.
     Router,
 }
 
 impl HttpFilter {
     /// Those for requests of this side, in order.
-    fn all(side: Side) -> &'static [Self] {
+    fn all(side: Side<'_>) -> &'static [Self] {
         match side {
-            Side::Client(Bind::Captured) | Side::Server => &[Self::Fault, Self::Cors, Self::Router],
+            Side::Server(_) => &[Self::Fault, Self::Cors, Self::Router],
+            Side::Client(Bind::Captured) => &[Self::Fault, Self::Cors, Self::Mark, Self::Router],
             // Only there unknown hosts go to whom they name.
             Side::Client(Bind::Bound) => &[
                 Self::Fault,
                 Self::Cors,
                 Self::HeaderMutation,
                 Self::ForwardProxy,
+                Self::Mark,
                 Self::Router,
             ],
         }
@@ -51,6 +60,7 @@ impl HttpFilter {
             Self::Cors => "envoy.filters.http.cors",
             Self::HeaderMutation => "envoy.filters.http.header_mutation",
             Self::ForwardProxy => "envoy.filters.http.dynamic_forward_proxy",
+            Self::Mark => "envoy.filters.http.set_filter_state",
             Self::Router => "envoy.filters.http.router",
         };
         name.to_owned()
@@ -62,13 +72,19 @@ impl HttpFilter {
             Self::Cors => envoy::any(&envoy::cors::Cors::default()),
             Self::HeaderMutation => envoy::any(&envoy::header_mutation::HeaderMutation::default()),
             Self::ForwardProxy => envoy::any(&forward_proxy::filter()),
+            Self::Mark => envoy::any(&marks::filter()),
             Self::Router => envoy::any(&envoy::router::Router::default()),
         };
-        envoy::hcm::HttpFilter {
-            name: self.name(),
-            config_type: Some(envoy::hcm::http_filter::ConfigType::TypedConfig(config)),
-            ..Default::default()
-        }
+        filter(&self.name(), config)
+    }
+}
+
+/// An HTTP filter.
+pub(super) fn filter(name: &str, config: envoy::Any) -> envoy::hcm::HttpFilter {
+    envoy::hcm::HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(envoy::hcm::http_filter::ConfigType::TypedConfig(config)),
+        ..Default::default()
     }
 }
 
@@ -82,39 +98,66 @@ pub(crate) enum Routes {
 
 /// Whose requests these are.
 #[derive(Clone, Copy)]
-pub(crate) enum Side {
+pub(crate) enum Side<'a> {
     /// The workload's, which come like this.
     Client(Bind),
     /// Those to the workload.
-    Server,
+    Server(Entrance<'a>),
+}
+
+/// How a workload is reached, and what is demanded of those who come.
+#[derive(Clone, Copy)]
+pub(crate) struct Entrance<'a> {
+    /// What is demanded.
+    pub(crate) security: &'a InboundSecurity,
+    /// Where they come in.
+    pub(crate) door: Door,
+}
+
+/// Where somebody comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Nobody asks who they are.
+    Open,
+    /// They have proven who they are by the mesh's TLS.
+    Mesh,
 }
 
 /// Requests.
 pub(crate) fn requests(
     statistics: &str,
-    side: Side,
+    side: Side<'_>,
     routes: Routes,
     log: &AccessLog,
+    references: &mut References,
 ) -> envoy::listener::Filter {
     // Istio's names and, on the way in, the app's own header if it has one.
-    let (server_name, server_header) = match side {
-        Side::Client(_) => ("", hcm::ServerHeaderTransformation::Overwrite),
-        Side::Server => ("istio-envoy", hcm::ServerHeaderTransformation::PassThrough),
+    let (server_name, server_header, writer) = match side {
+        Side::Client(_) => ("", ServerHeaderTransformation::Overwrite, Writer::Client),
+        Side::Server(_) => (
+            "istio-envoy",
+            ServerHeaderTransformation::PassThrough,
+            Writer::Server,
+        ),
+    };
+    let judges = match side {
+        Side::Client(_) => Vec::new(),
+        Side::Server(Entrance { security, door: _ }) => {
+            authorization::requests(security, references)
+        }
     };
     let manager = envoy::hcm::HttpConnectionManager {
         stat_prefix: names::statistics(statistics),
         route_specifier: Some(route_specifier(routes)),
-        http_filters: HttpFilter::all(side)
-            .iter()
-            .map(|filter| filter.filter())
+        http_filters: judges
+            .into_iter()
+            .chain(HttpFilter::all(side).iter().map(|filter| filter.filter()))
             .collect(),
-        access_log: access_log::access_logs(log),
+        access_log: access_log::access_logs(log, writer),
         server_name: server_name.to_owned(),
         server_header_transformation: server_header as i32,
         // The peer is a sidecar or the app; its address says nothing about the origin.
         use_remote_address: Some(false),
-        normalize_path: Some(true),
-        path_with_escaped_slashes_action: hcm::PathWithEscapedSlashesAction::KeepUnchanged as i32,
         upgrade_configs: vec![hcm::UpgradeConfig {
             upgrade_type: "websocket".to_owned(),
             ..Default::default()
@@ -128,7 +171,43 @@ pub(crate) fn requests(
         proxy_100_continue: true,
         ..Default::default()
     };
+    let manager = path_normalization::apply(paths(side), peers(side, manager));
     network("envoy.filters.network.http_connection_manager", &manager)
+}
+
+fn paths(side: Side<'_>) -> PathNormalization {
+    match side {
+        Side::Client(_) => PathNormalization::Base,
+        Side::Server(Entrance { security, door: _ }) => security.paths,
+    }
+}
+
+/// Adds who asked to the header for it where that is proven; what anybody else says there is
+/// dropped (Envoy's default).
+fn peers(
+    side: Side<'_>,
+    manager: envoy::hcm::HttpConnectionManager,
+) -> envoy::hcm::HttpConnectionManager {
+    match side {
+        Side::Client(_)
+        | Side::Server(Entrance {
+            security: _,
+            door: Door::Open,
+        }) => manager,
+        Side::Server(Entrance {
+            security: _,
+            door: Door::Mesh,
+        }) => envoy::hcm::HttpConnectionManager {
+            forward_client_cert_details: hcm::ForwardClientCertDetails::AppendForward as i32,
+            set_current_client_cert_details: Some(hcm::SetCurrentClientCertDetails {
+                subject: Some(true),
+                dns: true,
+                uri: true,
+                ..Default::default()
+            }),
+            ..manager
+        },
+    }
 }
 
 fn route_specifier(routes: Routes) -> hcm::RouteSpecifier {

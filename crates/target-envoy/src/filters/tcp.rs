@@ -3,14 +3,16 @@
 use ferromesh_envoy as envoy;
 use ferromesh_mesh as mesh;
 
-use envoy::tcp_proxy::TcpProxy;
 use envoy::tcp_proxy::tcp_proxy::weighted_cluster::ClusterWeight;
 use envoy::tcp_proxy::tcp_proxy::{ClusterSpecifier, WeightedCluster};
+use envoy::tcp_proxy::{TcpProxy, UpstreamConnectMode};
 use mesh::policy::access_log::AccessLog;
 use mesh::view::cluster::ClusterName;
 use mesh::view::listener::{Affinity, TcpForward};
 
+use super::http::Door;
 use super::network;
+use crate::access_log::Writer;
 use crate::route::References;
 use crate::{access_log, names, weights};
 
@@ -56,7 +58,7 @@ pub(crate) fn forward(
         &TcpProxy {
             idle_timeout: idle_timeout.map(envoy::duration),
             hash_policy: hash,
-            ..proxy(statistics, specifier, log)
+            ..proxy(statistics, specifier, log, Writer::Client)
         },
     )
 }
@@ -68,7 +70,29 @@ pub(crate) fn to_cluster(
     references: &mut References,
 ) -> envoy::listener::Filter {
     let (statistics, specifier) = single(cluster, references);
-    network(NAME, &proxy(statistics, specifier, log))
+    network(NAME, &proxy(statistics, specifier, log, Writer::Client))
+}
+
+/// Connections to a workload. Where they have to prove who they are, the app learns of them only
+/// then.
+pub(crate) fn admitted(
+    cluster: &ClusterName,
+    door: Door,
+    log: &AccessLog,
+    references: &mut References,
+) -> envoy::listener::Filter {
+    let (statistics, specifier) = single(cluster, references);
+    let proxy = proxy(statistics, specifier, log, Writer::Server);
+    let proxy = match door {
+        Door::Open => proxy,
+        Door::Mesh => TcpProxy {
+            upstream_connect_mode: UpstreamConnectMode::OnDownstreamTlsHandshake as i32,
+            // Envoy demands a limit with that mode.
+            max_early_data_bytes: Some(0),
+            ..proxy
+        },
+    };
+    network(NAME, &proxy)
 }
 
 fn single(cluster: &ClusterName, references: &mut References) -> (String, ClusterSpecifier) {
@@ -82,11 +106,16 @@ fn referred(cluster: &ClusterName, references: &mut References) -> String {
     name
 }
 
-fn proxy(stat_prefix: String, specifier: ClusterSpecifier, log: &AccessLog) -> TcpProxy {
+fn proxy(
+    stat_prefix: String,
+    specifier: ClusterSpecifier,
+    log: &AccessLog,
+    writer: Writer,
+) -> TcpProxy {
     TcpProxy {
         stat_prefix,
         cluster_specifier: Some(specifier),
-        access_log: access_log::access_logs(log),
+        access_log: access_log::access_logs(log, writer),
         ..Default::default()
     }
 }

@@ -8,18 +8,40 @@ use mesh::view::cluster::ClusterName;
 use mesh::view::listener::TcpForward;
 
 use super::Filters;
-use crate::filters::http::{Routes, Side};
-use crate::filters::{http, tcp};
+use crate::authorization::Layer;
+use crate::filters::http::{Entrance, Routes, Side};
+use crate::filters::{authorization, http, tcp};
+use crate::{names, tls};
 
 impl Filters<'_> {
     /// Requests.
     pub(super) fn requests(
-        &self,
+        &mut self,
         statistics: &str,
-        side: Side,
+        side: Side<'_>,
         routes: Routes,
     ) -> Vec<envoy::listener::Filter> {
-        vec![http::requests(statistics, side, routes, self.log)]
+        let filter = http::requests(statistics, side, routes, self.log, self.references);
+        vec![filter]
+    }
+
+    /// Connections to a workload, as far as they are allowed.
+    pub(super) fn admitted(
+        &mut self,
+        cluster: &ClusterName,
+        entrance: Entrance<'_>,
+        layer: Layer,
+    ) -> Vec<envoy::listener::Filter> {
+        let statistics = names::cluster(cluster);
+        let mut all =
+            authorization::connections(&statistics, entrance.security, layer, self.references);
+        all.push(tcp::admitted(
+            cluster,
+            entrance.door,
+            self.log,
+            self.references,
+        ));
+        all
     }
 
     /// Connections to one cluster.
@@ -35,7 +57,7 @@ impl Filters<'_> {
 
 /// What a client speaks, as the inspectors find out. Every chain of an inspecting listener
 /// says it: which of two chains wins is hard to foresee when one of them doesn't.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Speaks {
     /// HTTP in the clear.
     Http,
@@ -43,20 +65,29 @@ pub(super) enum Speaks {
     Plain,
     /// TLS.
     Tls,
+    /// The mesh's TLS.
+    Mesh,
+    /// HTTP in the mesh's TLS.
+    MeshHttp,
+    /// Anything else in the mesh's TLS.
+    MeshTcp,
 }
 
 impl Speaks {
     /// Connections that speak like this, to this port of the original destination if any.
     pub(super) fn matches(self, port: Option<u16>) -> FilterChainMatch {
-        let (transport, protocols): (_, &[&str]) = match self {
-            Self::Http => ("raw_buffer", &["http/1.0", "http/1.1", "h2c"]),
-            Self::Plain => ("raw_buffer", &[]),
-            Self::Tls => ("tls", &[]),
+        let (transport, protocols): (_, [&[&str]; 2]) = match self {
+            Self::Http => ("raw_buffer", [&["http/1.0", "http/1.1", "h2c"], &[]]),
+            Self::Plain => ("raw_buffer", [&[], &[]]),
+            Self::Tls => ("tls", [&[], &[]]),
+            Self::Mesh => ("tls", [&tls::HTTP_MARKS, &tls::TCP_MARKS]),
+            Self::MeshHttp => ("tls", [&tls::HTTP_MARKS, &[]]),
+            Self::MeshTcp => ("tls", [&tls::TCP_MARKS, &[]]),
         };
         FilterChainMatch {
             destination_port: port.map(u32::from),
             transport_protocol: transport.to_owned(),
-            application_protocols: protocols.iter().map(ToString::to_string).collect(),
+            application_protocols: protocols.concat().into_iter().map(str::to_owned).collect(),
             ..Default::default()
         }
     }

@@ -10,58 +10,63 @@ use ferromesh_mesh as mesh;
 
 use envoy::listener::listener_filter_chain_match_predicate::{MatchSet, Rule};
 use envoy::listener::{ListenerFilter, ListenerFilterChainMatchPredicate as Predicate};
+use mesh::policy::mtls::MtlsMode;
 use mesh::view::listener::{InboundPort, InboundTraffic};
+
+use super::inbound::Captured;
 
 /// The mark of connections from a transparent proxy, as the capture rules know it.
 const TRANSPARENT_MARK: u32 = 1337;
 
-/// Which inspectors inbound traffic needs.
-struct Needs {
-    tls: bool,
-    http: bool,
+/// Whether a port needs TLS to be told from the rest; `named` if policies ask for the name in it.
+pub(super) fn tells_tls(traffic: InboundTraffic, mode: MtlsMode, named: bool) -> bool {
+    match (traffic, mode) {
+        (InboundTraffic::Tcp { server_first: _ }, MtlsMode::Disable | MtlsMode::Strict) => named,
+        (InboundTraffic::Tcp { server_first: _ }, MtlsMode::Permissive)
+        | (InboundTraffic::Http | InboundTraffic::Detect, _) => true,
+    }
 }
 
-fn needs(traffic: InboundTraffic) -> Needs {
-    match traffic {
+/// Whether a port needs HTTP to be told from the rest.
+fn tells_http(traffic: InboundTraffic, mode: MtlsMode) -> bool {
+    match (traffic, mode) {
+        // The mesh's TLS says it.
+        (InboundTraffic::Detect, MtlsMode::Strict)
         // All that is not TLS is taken for HTTP.
-        InboundTraffic::Http => Needs {
-            tls: true,
-            http: false,
-        },
-        InboundTraffic::Tcp { server_first: _ } => Needs {
-            tls: false,
-            http: false,
-        },
-        InboundTraffic::Detect => Needs {
-            tls: true,
-            http: true,
-        },
+        | (InboundTraffic::Http | InboundTraffic::Tcp { server_first: _ }, _) => false,
+        (InboundTraffic::Detect, MtlsMode::Disable | MtlsMode::Permissive) => true,
     }
 }
 
 /// The listener filters of a bound inbound port.
-pub(super) fn of_port(traffic: InboundTraffic) -> Vec<ListenerFilter> {
-    let Needs { tls, http } = needs(traffic);
-    let tls = tls.then(|| tls_inspector(None));
-    let http = http.then(|| http_inspector(None));
+pub(super) fn of_port(port: &InboundPort, named: bool) -> Vec<ListenerFilter> {
+    let tls = tells_tls(port.traffic, port.mtls, named).then(|| tls_inspector(None));
+    let http = tells_http(port.traffic, port.mtls).then(|| http_inspector(None));
     tls.into_iter().chain(http).collect()
 }
 
 /// The listener filters of captured inbound traffic. Ports that nobody declared are inspected.
-pub(super) fn of_virtual_inbound(
-    addresses: &[SocketAddr],
-    ports: &[InboundPort],
-    transparent: bool,
-) -> Vec<ListenerFilter> {
-    let without = |needed: fn(&Needs) -> bool| {
-        let declared = ports
-            .iter()
-            .filter(|port| !needed(&needs(port.traffic)))
-            .map(|port| port.port);
+pub(super) fn of_virtual_inbound(captured: &Captured<'_>, named: bool) -> Vec<ListenerFilter> {
+    let Captured {
+        addresses,
+        transparent,
+        ports,
+        rest: _,
+        rest_mtls,
+        security: _,
+    } = captured;
+    let without = |needed: &dyn Fn(&InboundPort) -> bool| {
+        let declared = ports.iter().filter(|port| !needed(port));
         // Who connects to the listener itself is refused, whatever it speaks.
         let own = addresses.iter().take(1).map(SocketAddr::port);
-        any_port(own.chain(declared))
+        any_port(own.chain(declared.map(|port| port.port)))
     };
+    let tls = without(&|port| tells_tls(port.traffic, port.mtls, named));
+    let http = without(&|port| tells_http(port.traffic, port.mtls));
+    // The HTTP inspector leaves alone what the TLS inspector has recognised.
+    let http = (tells_http(InboundTraffic::Detect, *rest_mtls)
+        || ports.iter().any(|port| tells_http(port.traffic, port.mtls)))
+    .then(|| http_inspector(http));
     let original_dst = filter(
         "envoy.filters.listener.original_dst",
         &envoy::original_dst::OriginalDst::default(),
@@ -76,11 +81,8 @@ pub(super) fn of_virtual_inbound(
     });
     std::iter::once(original_dst)
         .chain(original_src)
-        // The HTTP inspector leaves alone what the TLS inspector has recognised.
-        .chain([
-            tls_inspector(without(|needs| needs.tls)),
-            http_inspector(without(|needs| needs.http)),
-        ])
+        .chain([tls_inspector(tls)])
+        .chain(http)
         .collect()
 }
 

@@ -211,6 +211,7 @@ fn hosts_are_resolved_only_where_nothing_is_captured() {
         (ListenerName::Inbound(at(8080)), inbound, false),
         (ListenerName::HttpProxy(at(15002)), proxy, true),
     ] {
+        let client = !matches!(name, ListenerName::Inbound(_));
         let filters = http_filters(name, traffic);
         let names: Vec<_> = filters
             .iter()
@@ -222,8 +223,11 @@ fn hosts_are_resolved_only_where_nothing_is_captured() {
                 "cors",
                 "header_mutation",
                 "dynamic_forward_proxy",
+                "set_filter_state",
                 "router",
             ]
+        } else if client {
+            &["fault", "cors", "set_filter_state", "router"]
         } else {
             &["fault", "cors", "router"]
         };

@@ -492,6 +492,29 @@ pub fn parameters() -> Vec<TlsParameters> {
     all
 }
 
+/// A little of everything.
+pub fn some() -> InboundSecurity {
+    let rules = |attribute| {
+        let condition = Condition::Text(attribute, set([text("a*")], []));
+        vec![Rule {
+            conditions: vec![condition],
+            ..rule()
+        }]
+    };
+    InboundSecurity {
+        trust_domain_aliases: vec![domain("alias.test")],
+        tokens: vec![TokenRule {
+            rule: token("issuer.test"),
+            keys: Some(KEYS.into()),
+        }],
+        authorization: vec![
+            policy("deny", Action::Deny, rules(TextAttribute::Principal)),
+            policy("allow", Action::Allow, rules(TextAttribute::ServerName)),
+        ],
+        ..open()
+    }
+}
+
 /// Demands of every sort.
 pub fn all() -> Vec<Arc<InboundSecurity>> {
     let normalizations = every! {

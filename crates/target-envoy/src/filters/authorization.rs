@@ -1,0 +1,130 @@
+//! The filters that judge requests and connections to a workload.
+
+use ferromesh_envoy as envoy;
+use ferromesh_mesh as mesh;
+
+use envoy::matcher::metadata_matcher::PathSegment;
+use envoy::matcher::metadata_matcher::path_segment::Segment;
+use envoy::matcher::string_matcher::MatchPattern;
+use envoy::matcher::value_matcher::MatchPattern as Value;
+use envoy::matcher::{MetadataMatcher, StringMatcher, ValueMatcher};
+use envoy::rbac::Rbac;
+use mesh::view::security::InboundSecurity;
+
+use super::http::filter;
+use super::network;
+use crate::authorization::{Layer, Station, stations};
+use crate::route::References;
+use crate::{ext_authz, jwt, names};
+
+/// The filters, and the metadata that they leave.
+const HTTP_RBAC: &str = "envoy.filters.http.rbac";
+const NETWORK_RBAC: &str = "envoy.filters.network.rbac";
+const HTTP_EXT_AUTHZ: &str = "envoy.filters.http.ext_authz";
+const NETWORK_EXT_AUTHZ: &str = "envoy.filters.network.ext_authz";
+
+/// For requests.
+pub(super) fn requests(
+    security: &InboundSecurity,
+    references: &mut References,
+) -> Vec<envoy::hcm::HttpFilter> {
+    let tokens = jwt::filter(&security.tokens);
+    let mut all: Vec<_> = tokens
+        .map(|it| filter(jwt::FILTER, envoy::any(&it)))
+        .into_iter()
+        .collect();
+    for station in stations(security, Layer::Requests) {
+        match station {
+            Station::Judge { enforced, tried } => {
+                all.push(http_rbac(
+                    enforced,
+                    tried.map(|(it, prefix)| (it, prefix.to_owned())),
+                ));
+            }
+            Station::Ask(provider, authorizer, rules) => {
+                references.insert(names::cluster(&authorizer.cluster));
+                let prefix = asking_prefix(provider);
+                let asked = asked(HTTP_RBAC, &prefix);
+                all.push(http_rbac(None, Some((rules, prefix))));
+                let asks = ext_authz::of_requests(authorizer, asked);
+                all.push(filter(HTTP_EXT_AUTHZ, envoy::any(&asks)));
+            }
+        }
+    }
+    all
+}
+
+/// For connections.
+pub(crate) fn connections(
+    statistics: &str,
+    security: &InboundSecurity,
+    layer: Layer,
+    references: &mut References,
+) -> Vec<envoy::listener::Filter> {
+    let mut all = Vec::new();
+    for station in stations(security, layer) {
+        match station {
+            Station::Judge { enforced, tried } => {
+                let tried = tried.map(|(it, prefix)| (it, prefix.to_owned()));
+                all.push(network_rbac(statistics, enforced, tried));
+            }
+            Station::Ask(provider, authorizer, rules) => {
+                references.insert(names::cluster(&authorizer.cluster));
+                let prefix = asking_prefix(provider);
+                let asked = asked(NETWORK_RBAC, &prefix);
+                all.push(network_rbac(statistics, None, Some((rules, prefix))));
+                let asks = ext_authz::of_connections(authorizer, asked);
+                all.push(network(NETWORK_EXT_AUTHZ, &asks));
+            }
+        }
+    }
+    all
+}
+
+/// Istio's.
+fn asking_prefix(provider: &str) -> String {
+    format!("istio_ext_authz_{provider}_")
+}
+
+/// The rules that say whether to ask are shadow rules that would deny; that is how they say it.
+fn asked(filter: &str, prefix: &str) -> MetadataMatcher {
+    let key = Segment::Key(format!("{prefix}shadow_engine_result"));
+    MetadataMatcher {
+        filter: filter.to_owned(),
+        path: vec![PathSegment { segment: Some(key) }],
+        value: Some(ValueMatcher {
+            match_pattern: Some(Value::StringMatch(StringMatcher {
+                match_pattern: Some(MatchPattern::Exact("denied".to_owned())),
+                ..Default::default()
+            })),
+        }),
+        invert: false,
+    }
+}
+
+fn http_rbac(enforced: Option<Rbac>, shadow: Option<(Rbac, String)>) -> envoy::hcm::HttpFilter {
+    let (shadow_rules, shadow_rules_stat_prefix) = shadow.unzip();
+    let config = envoy::http_rbac::Rbac {
+        rules: enforced,
+        shadow_rules,
+        shadow_rules_stat_prefix: shadow_rules_stat_prefix.unwrap_or_default(),
+        ..Default::default()
+    };
+    filter(HTTP_RBAC, envoy::any(&config))
+}
+
+fn network_rbac(
+    statistics: &str,
+    enforced: Option<Rbac>,
+    shadow: Option<(Rbac, String)>,
+) -> envoy::listener::Filter {
+    let (shadow_rules, shadow_rules_stat_prefix) = shadow.unzip();
+    let config = envoy::network_rbac::Rbac {
+        rules: enforced,
+        shadow_rules,
+        shadow_rules_stat_prefix: shadow_rules_stat_prefix.unwrap_or_default(),
+        stat_prefix: format!("tcp.{}", names::statistics(statistics)),
+        ..Default::default()
+    };
+    network(NETWORK_RBAC, &config)
+}
