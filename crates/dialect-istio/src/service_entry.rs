@@ -64,10 +64,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         distribution: lower_distribution(metadata, remarks),
         node_local: false,
         session_affinity: None,
-        names: subject_alt_names
-            .iter()
-            .map(|n| Arc::from(n.as_str()))
-            .collect(),
+        names: lower_names(subject_alt_names, &spec.field("subjectAltNames"), remarks),
         export: export::lower(export_to, &namespace, Nobody::Allowed, &exports, remarks),
         age: Age::new(
             &metadata.creation_timestamp,
@@ -184,6 +181,17 @@ fn lower_addresses(addresses: &[String], at: &Path<'_>, remarks: &mut Remarks) -
         }
     }
     lowered
+}
+
+/// Names that the instances' certificates may have. An empty one is an error, and stays: without
+/// any, every name would do.
+fn lower_names(names: &[String], at: &Path<'_>, remarks: &mut Remarks) -> Vec<Arc<str>> {
+    for (index, name) in names.iter().enumerate() {
+        if name.is_empty() {
+            remarks.error(&at.item(index), "invalid-value", "must not be empty");
+        }
+    }
+    names.iter().map(|name| Arc::from(name.as_str())).collect()
 }
 
 /// Annotations that say how instances are chosen.

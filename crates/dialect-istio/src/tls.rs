@@ -65,7 +65,7 @@ pub(crate) fn lower(
 }
 
 /// TLS by which no connection comes about.
-fn refuse(sni: &str, credential: &str) -> ClientTls {
+pub(crate) fn refuse(sni: &str, credential: &str) -> ClientTls {
     ClientTls::Simple(ServerCheck {
         sni: Arc::from(sni),
         trust: ServerTrust::File(Arc::from(format!("{NO_FILE}{credential}"))),

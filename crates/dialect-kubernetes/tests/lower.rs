@@ -11,7 +11,7 @@ use ferromesh_dialect_kubernetes::{
 use ferromesh_kube_source::yaml;
 use ferromesh_mesh::decl::endpoints::{EndpointState, Endpoints, Identity};
 use ferromesh_mesh::decl::service::{Resolution, Service, ServicePort, TargetPort};
-use ferromesh_mesh::decl::workload::Workload;
+use ferromesh_mesh::decl::workload::{PeerTls, Workload};
 use ferromesh_mesh::decl::{Declaration, Export, Visibility};
 use ferromesh_mesh::diagnostic::{Remarks, Severity};
 use ferromesh_mesh::name::{Locality, Namespace};
@@ -365,6 +365,21 @@ fn annotations_say_who_sees_a_service_and_from_where_it_is_served() {
     service_of(&annotated(key, "Near", ""), &[remark]);
     let remark = "warning no-effect-yet metadata.annotations[\"ambient.istio.io/bypass\"]";
     service_of(&annotated("ambient.istio.io/bypass", "true", ""), &[remark]);
+}
+
+#[test]
+fn a_pod_speaks_the_meshs_tls_if_its_label_says_so() {
+    for (labels, peer_tls) in [
+        ("", PeerTls::Plain),
+        ("security.istio.io/tlsMode: istio", PeerTls::Mesh),
+        ("security.istio.io/tlsMode: disabled", PeerTls::Plain),
+        ("security.istio.io/tlsMode: ''", PeerTls::Plain),
+    ] {
+        let workload = workload_of(&format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, namespace: shop, labels: {{{labels}}}}}, spec: {{nodeName: n}}}}"
+        ));
+        assert_eq!(workload.peer_tls, peer_tls, "{labels}");
+    }
 }
 
 #[test]

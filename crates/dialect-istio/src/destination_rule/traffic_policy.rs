@@ -9,6 +9,7 @@ use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::name::Namespace;
 use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::retry_budget::RetryBudget;
+use serde_json::Value;
 
 use crate::locality::Ejection;
 use crate::{
@@ -45,7 +46,7 @@ pub(super) fn lower(
     remarks: &mut Remarks,
 ) -> PolicySet {
     let Some(policy) = faults::read_part(policy, at, remarks) else {
-        return PolicySet::default();
+        return unreadable(policy.value());
     };
     let istio::TrafficPolicy {
         load_balancer,
@@ -94,6 +95,13 @@ pub(super) fn lower(
         all: blocks.lower(retry_budget, scope.namespace, at, remarks),
         ports: lower_ports(&port_level_settings, scope, at, remarks),
     }
+}
+
+/// What is left of a policy that can't be read. If it asks for TLS, nothing else will do.
+fn unreadable(policy: &Value) -> PolicySet {
+    let mut lowered = PolicySet::default();
+    lowered.all.tls = policy.get("tls").map(|_| tls::refuse("", ""));
+    lowered
 }
 
 /// What a policy for all ports and a policy for one port have in common.

@@ -23,10 +23,12 @@ pub(super) fn lower(
     let mut lowered = BTreeMap::new();
     for (index, part) in list.iter().enumerate() {
         let at = at.item(index);
+        let errors = remarks.errors();
         let Some(provider) = faults::read_part(part, &at, remarks) else {
             continue;
         };
         let authorizer = lower_one(&provider, &at, remarks);
+        let authorizer = authorizer.filter(|_| remarks.errors() == errors);
         let name = &at.field("name");
         if provider.name.is_empty() {
             remarks.error(name, "missing-field", "is required");

@@ -224,7 +224,7 @@ trafficPolicy:
         &[
             BUDGET,
             "ports: {80: TrafficPolicy { load_balancer: None, locality: None, connection_pool: None, outlier: Some(OutlierDetection {",
-            "retry_budget: None }}",
+            "retry_budget: None, tls: None }}",
             "!9s",
         ],
         &[
@@ -244,7 +244,7 @@ subsets:
 ",
         &[
             "ports: {80: TrafficPolicy {",
-            "retry_budget: Some(RetryBudget { millipercent: 33000, min_concurrency: 3, interval: None }) }}",
+            "retry_budget: Some(RetryBudget { millipercent: 33000, min_concurrency: 3, interval: None }), tls: None }}",
         ],
         &[],
     );
@@ -254,7 +254,6 @@ subsets:
         &[
             "error empty-block spec.trafficPolicy.portLevelSettings[0]",
             "error missing-field spec.trafficPolicy.portLevelSettings[1].port",
-            "warning no-effect-yet spec.trafficPolicy.portLevelSettings[1].tls",
             "error wrong-type spec.trafficPolicy.portLevelSettings[2]",
         ],
     );
@@ -270,10 +269,7 @@ fn an_empty_policy_is_refused_and_a_broken_one_leaves_the_subsets() {
     check(
         "{host: a.b, trafficPolicy: {tls: 1}, subsets: [{name: v1}]}",
         &["name: \"v1\""],
-        &[
-            "error wrong-type spec.trafficPolicy.tls",
-            "warning no-effect-yet spec.trafficPolicy.tls",
-        ],
+        &["error wrong-type spec.trafficPolicy.tls"],
     );
     check(
         "{host: a.b, trafficPolicy: null}",
@@ -284,46 +280,9 @@ fn an_empty_policy_is_refused_and_a_broken_one_leaves_the_subsets() {
 
 #[test]
 fn what_has_no_effect_yet_is_validated_whole() {
-    const TLS: &str = "warning no-effect-yet spec.trafficPolicy.tls";
     const TUNNEL: &str = "warning no-effect-yet spec.trafficPolicy.tunnel";
     for (block, remarks) in [
-        ("tls: {mode: ISTIO_MUTUAL}", &[TLS][..]),
-        (
-            "tls: {mode: istio_mutual}",
-            &["error wrong-type spec.trafficPolicy.tls.mode", TLS],
-        ),
-        (
-            "tls: {mode: MUTUAL}",
-            &[
-                "error missing-field spec.trafficPolicy.tls.clientCertificate",
-                "error missing-field spec.trafficPolicy.tls.privateKey",
-                TLS,
-            ],
-        ),
-        ("tls: {mode: MUTUAL, credentialName: x}", &[TLS]),
-        (
-            "tls: {mode: SIMPLE, credentialName: x, caCertificates: ca, caCrl: z}",
-            &[
-                "error conflicting-fields spec.trafficPolicy.tls.caCertificates",
-                "error conflicting-fields spec.trafficPolicy.tls.caCrl",
-                TLS,
-            ],
-        ),
-        (
-            "tls: {mode: SIMPLE, insecureSkipVerify: true, subjectAltNames: [a]}",
-            &[
-                "error conflicting-fields spec.trafficPolicy.tls.subjectAltNames",
-                TLS,
-            ],
-        ),
-        (
-            "tls: {mode: SIMPLE, credentialName: 'configmap://other/x'}",
-            &[
-                "error invalid-credential spec.trafficPolicy.tls.credentialName",
-                TLS,
-            ],
-        ),
-        ("tunnel: {targetHost: a.b, targetPort: 443}", &[TUNNEL]),
+        ("tunnel: {targetHost: a.b, targetPort: 443}", &[TUNNEL][..]),
         (
             "tunnel: {protocol: GET, targetHost: a_b}",
             &[

@@ -39,6 +39,14 @@ fn value(leaf: &str, kind_of: &str) -> Value {
         return json!(choices.rsplit('|').next());
     }
     match (name, kind_of) {
+        ("key", _) => json!("source.principal"),
+        ("jwksUri" | "jwks_uri", _) => json!("https://keys"),
+        ("jwks", _) => json!(r#"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#),
+        ("issuer", _) => json!("https://issuer"),
+        ("ports[]" | "notPorts[]", _) => json!("80"),
+        ("ipBlocks[]" | "notIpBlocks[]" | "remoteIpBlocks[]" | "notRemoteIpBlocks[]", _) => {
+            json!("10.9.0.0/16")
+        }
         ("host", _) => json!("other.example.com"),
         ("hosts[]", _) if leaf.starts_with("egress") => json!("ns/*.example.com"),
         ("hosts[]", _) => json!("c.example.com"),
@@ -98,6 +106,15 @@ fn company(kind: &str, leaf: &str) -> Value {
             spec
         }
         "WorkloadEntry" => json!({"address": "10.0.0.1"}),
+        "AuthorizationPolicy" => policy_of(leaf),
+        "PeerAuthentication" => {
+            json!({"selector": {"matchLabels": {"a": "b"}}, "portLevelMtls": {"80": {}}})
+        }
+        "RequestAuthentication" => json!({"jwtRules": [{
+            "issuer": if leaf.ends_with("issuer") { "" } else { "https://i" },
+            "outputClaimToHeaders": [{"header": "h", "claim": "c"}],
+            "fromHeaders": [{"name": "n"}],
+        }]}),
         "Sidecar" => {
             let pool = leaf
                 .split_once("onnectionPool.")
@@ -112,6 +129,23 @@ fn company(kind: &str, leaf: &str) -> Value {
             })
         }
         other => panic!("{other}"),
+    }
+}
+
+/// The same for a leaf of an AuthorizationPolicy.
+fn policy_of(leaf: &str) -> Value {
+    let source = match leaf.rsplit('.').next() {
+        Some("serviceAccounts[]" | "notServiceAccounts[]") => json!({"ipBlocks": ["10.0.0.1"]}),
+        _ => json!({"principals": ["*"]}),
+    };
+    match leaf {
+        "provider.name" => json!({"action": "CUSTOM", "rules": [{}]}),
+        "action" => json!({"provider": {"name": "p"}, "rules": [{}]}),
+        _ => json!({"rules": [{
+            "from": [{"source": source}],
+            "to": [{"operation": {"methods": ["GET"]}}],
+            "when": [{"key": "source.namespace", "values": ["a"]}],
+        }]}),
     }
 }
 
@@ -198,7 +232,7 @@ fn put(spec: &mut Value, path: &str, leaf: Value) {
         return;
     }
     let step = match step.strip_suffix("{}") {
-        Some(name) => return put_key(spec, name, leaf),
+        Some(name) => return put_key(spec, name, rest, leaf),
         None => step,
     };
     match rest {
@@ -212,11 +246,18 @@ fn put(spec: &mut Value, path: &str, leaf: Value) {
     }
 }
 
-fn put_key(spec: &mut Value, name: &str, leaf: Value) {
+/// Puts a new key into a map, or the field of its only value.
+fn put_key(spec: &mut Value, name: &str, rest: Option<&str>, leaf: Value) {
     if spec.get(name).is_none() {
         spec[name] = json!({});
     }
-    spec[name]["x"] = leaf;
+    let Some(rest) = rest else {
+        spec[name]["x"] = leaf;
+        return;
+    };
+    for value in spec[name].as_object_mut().unwrap().values_mut() {
+        put(value, rest, leaf.clone());
+    }
 }
 
 /// Kind, leaf and type of every leaf of the kinds that are tested here.
@@ -229,6 +270,9 @@ fn leaves() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> 
             "ServiceEntry",
             "WorkloadEntry",
             "Sidecar",
+            "AuthorizationPolicy",
+            "PeerAuthentication",
+            "RequestAuthentication",
         ]
         .contains(&kind)
         .then_some((kind, columns.next()?, columns.next()?))

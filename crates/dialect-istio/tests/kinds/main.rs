@@ -1,13 +1,21 @@
-//! What DestinationRule, ServiceEntry, WorkloadEntry, Sidecar and MeshConfig become: YAML in,
+//! What the kinds other than VirtualService become: YAML in,
 //! facts of the declarations and remarks out.
 
+mod authorization_policy;
 mod destination_rule;
 mod liveness;
 mod load_balancer;
 mod mesh_config;
+mod mesh_security;
+mod paths;
+mod peer_authentication;
 mod pools;
+mod request_authentication;
+mod rules;
 mod service_entry;
 mod sidecar;
+mod tls;
+mod unforeseen;
 mod workload_entry;
 
 use std::fmt::Write as _;
@@ -34,6 +42,9 @@ fn lower(kind: &str, content: Value) -> (Vec<Declaration>, Vec<Diagnostic>) {
         "ServiceEntry" => istio::service_entry::lower(&object, &mut remarks),
         "WorkloadEntry" => istio::workload_entry::lower(&object, &mut remarks),
         "Sidecar" => istio::sidecar::lower(&object, &mut remarks),
+        "AuthorizationPolicy" => istio::authorization_policy::lower(&object, &mut remarks),
+        "PeerAuthentication" => istio::peer_authentication::lower(&object, &mut remarks),
+        "RequestAuthentication" => istio::request_authentication::lower(&object, &mut remarks),
         "MeshConfig" => istio::mesh_config::lower(&object, &mut remarks),
         other => panic!("{other}"),
     };
@@ -70,7 +81,13 @@ fn summary(remarks: &[Diagnostic]) -> Vec<String> {
 #[track_caller]
 fn check(kind: &str, spec: &str, facts: &[&str], remarks: &[&str]) {
     let spec: Value = serde_saphyr::from_str(spec).unwrap();
-    let (declarations, list) = lower(kind, object(kind, spec));
+    check_object(kind, object(kind, spec), facts, remarks);
+}
+
+/// The same for a whole object.
+#[track_caller]
+fn check_object(kind: &str, content: Value, facts: &[&str], remarks: &[&str]) {
+    let (declarations, list) = lower(kind, content);
     assert_eq!(summary(&list), remarks, "{list:#?}");
     let mut text = String::new();
     for declaration in &declarations {

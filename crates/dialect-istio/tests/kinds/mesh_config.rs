@@ -26,7 +26,7 @@ fn an_empty_document_says_istios_defaults() {
         &[
             "outbound: AllowAny",
             "attempts: 2",
-            "connect_timeout: 10s, tcp_keepalive: None, service_export: All, routes_export: All, policies_export: All, protocol_detection_timeout: 0ns, access_log: Off, root_namespace: \"istio-system\", locality: Nearest { failover: [] }, dns_refresh: 60s, trust_domain: \"cluster.local\"",
+            "connect_timeout: 10s, tcp_keepalive: None, service_export: All, routes_export: All, policies_export: All, protocol_detection_timeout: 0ns, access_log: Off, root_namespace: \"istio-system\", locality: Nearest { failover: [] }, dns_refresh: 60s, security: MeshSecurity { trust_domain: cluster.local, trust_domain_aliases: []",
         ],
         &[],
     );
@@ -119,12 +119,12 @@ fn fields() {
         ("{rootNamespace: root}", &["root_namespace: \"root\""], &[]),
         (
             "{trustDomain: example.com}",
-            &["trust_domain: \"example.com\""],
+            &["trust_domain: example.com"],
             &[],
         ),
         (
             "{trustDomain: ''}",
-            &["\"cluster.local\""],
+            &["trust_domain: cluster.local"],
             &["error invalid-trust-domain spec.trustDomain"],
         ),
         (
@@ -154,16 +154,6 @@ fn fields() {
                 "warning no-effect-yet spec.defaultServiceExportTo[0]",
                 "error invalid-export spec.defaultServiceExportTo[2]",
             ],
-        ),
-        (
-            "{enableAutoMtls: true}",
-            &[],
-            &["warning no-effect-yet spec.enableAutoMtls"],
-        ),
-        (
-            "{meshMTLS: {}}",
-            &[],
-            &["warning no-effect-yet spec.meshMTLS"],
         ),
         (
             "{mixerAddress: x}",
@@ -223,19 +213,15 @@ fn access_logs() {
 fn fields_without_effect_yet_are_named() {
     let names = [
         "ca",
-        "caCertificates",
         "certificates",
         "configSources",
-        "defaultConfig",
         "defaultProviders",
         "defaultTrafficPolicy",
         "disableEnvoyListenerLog",
         "discoverySelectors",
-        "enableAutoMtls",
         "enableEnvoyAccessLogService",
         "enablePrometheusMerge",
         "enableTracing",
-        "extensionProviders",
         "h2UpgradePolicy",
         "hboneIdleTimeout",
         "inboundClusterStatName",
@@ -244,17 +230,13 @@ fn fields_without_effect_yet_are_named() {
         "ingressControllerMode",
         "ingressSelector",
         "ingressService",
-        "meshMTLS",
         "outboundClusterStatName",
-        "pathNormalization",
         "proxyHttpPort",
         "proxyInboundListenPort",
         "proxyListenPort",
         "serviceEntryVisibility",
         "serviceScopeConfigs",
         "serviceSettings",
-        "tlsDefaults",
-        "trustDomainAliases",
         "verifyCertificateAtClient",
         "zoneAwareLbSetting",
     ];

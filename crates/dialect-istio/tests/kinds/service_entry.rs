@@ -69,9 +69,10 @@ fn hosts_and_addresses() {
                 "error invalid-export spec.exportTo[1]",
             ],
         ),
+        ("{hosts: [a.b], subjectAltNames: [x]}", &[]),
         (
-            "{hosts: [a.b], subjectAltNames: [x]}",
-            &["warning no-effect-yet spec.subjectAltNames"],
+            "{hosts: [a.b], subjectAltNames: ['']}",
+            &["error invalid-value spec.subjectAltNames[0]"],
         ),
     ] {
         check(spec, &[], remarks);
@@ -154,13 +155,12 @@ fn static_instances() {
   {{address: 10.0.0.3, labels: {{istio-locality: r.z, topology.istio.io/network: n2}}}}]}}"
         ),
         &[
-            "Endpoints { host: \"a.b\", namespace: \"shop\", ports: {\"http\": 80}, instances: [Endpoint { address: \"10.0.0.1\", state: Ready, identity: Inline { labels: {\"version\": \"v1\"}, locality: Locality { region: \"r\", zone: \"z\", subzone: \"s\" }, network: \"n1\", service_account: \"sa\", weight: 7 }, zone: \"\", node: None, ports: {\"http\": 8080}, for_zones: [] }",
+            "Endpoints { host: \"a.b\", namespace: \"shop\", ports: {\"http\": 80}, instances: [Endpoint { address: \"10.0.0.1\", state: Ready, identity: Inline { labels: {\"version\": \"v1\"}, locality: Locality { region: \"r\", zone: \"z\", subzone: \"s\" }, network: \"n1\", peer_tls: Mesh, service_account: \"sa\", weight: 7 }, zone: \"\", node: None, ports: {\"http\": 8080}, for_zones: [] }",
             "address: \"2001:db8::1\"",
-            "locality: Locality { region: \"r\", zone: \"z\", subzone: \"\" }, network: \"n2\", service_account: \"\", weight: 1",
+            "locality: Locality { region: \"r\", zone: \"z\", subzone: \"\" }, network: \"n2\", peer_tls: Plain, service_account: \"\", weight: 1",
         ],
         &[
             "warning no-effect-yet spec.endpoints[0].network",
-            "warning no-effect-yet spec.endpoints[0].serviceAccount",
         ],
     );
 }

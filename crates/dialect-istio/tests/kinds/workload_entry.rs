@@ -10,12 +10,9 @@ fn a_workload() {
     check(
         "{address: 10.0.0.1, ports: {http: 8080}, labels: {app: vm, version: v1}, network: net, locality: r/z/s/x, weight: 9, serviceAccount: sa}",
         &[
-            "Workload { name: WorkloadName { namespace: \"shop\", name: \"x\" }, kind: Entry, addresses: [\"10.0.0.1\"], state: Ready, labels: {\"app\": \"own\", \"version\": \"v1\"}, service_account: \"sa\", node: None, locality: Some(Locality { region: \"r\", zone: \"z\", subzone: \"s/x\" }), network: \"net\", ports: {\"http\": 8080}, weight: 9",
+            "Workload { name: WorkloadName { namespace: \"shop\", name: \"x\" }, kind: Entry, addresses: [\"10.0.0.1\"], state: Ready, labels: {\"app\": \"own\", \"version\": \"v1\"}, service_account: \"sa\", peer_tls: Mesh, node: None, locality: Some(Locality { region: \"r\", zone: \"z\", subzone: \"s/x\" }), network: \"net\", ports: {\"http\": 8080}, weight: 9",
         ],
-        &[
-            "warning no-effect-yet spec.network",
-            "warning no-effect-yet spec.serviceAccount",
-        ],
+        &["warning no-effect-yet spec.network"],
     );
     check(
         "{address: vm.example.com, weight: 0}",
@@ -83,7 +80,26 @@ fn unsound_ones() {
             "error out-of-range spec.locality",
             "error out-of-range spec.serviceAccount",
             "warning no-effect-yet spec.network",
-            "warning no-effect-yet spec.serviceAccount",
         ],
     );
+}
+
+#[test]
+fn who_speaks_the_meshs_tls() {
+    for (entry, peer_tls) in [
+        ("", "Plain"),
+        ("serviceAccount: sa", "Mesh"),
+        ("labels: {security.istio.io/tlsMode: istio}", "Mesh"),
+        (
+            "serviceAccount: sa, labels: {security.istio.io/tlsMode: disabled}",
+            "Plain",
+        ),
+        ("labels: {security.istio.io/tlsMode: Istio}", "Plain"),
+    ] {
+        check(
+            &format!("{{address: 10.0.0.1, {entry}}}"),
+            &[&format!("peer_tls: {peer_tls}")],
+            &[],
+        );
+    }
 }
