@@ -84,6 +84,12 @@ impl Issuer {
         }
         let inner = rcgen::Issuer::from_ca_cert_der(&CertificateDer::from(signing.der()), key)
             .map_err(|error| unfit(error.to_string()))?;
+        let usages = inner.key_usages();
+        if !usages.is_empty() && !usages.contains(&KeyUsagePurpose::KeyCertSign) {
+            return Err(unfit(
+                "the certificate may not sign (key usage without keyCertSign)".into(),
+            ));
+        }
         let unknown = |one: &&Certificate| !roots.roots().contains(one);
         let sent: Vec<_> = path.iter().chain(aside).filter(unknown).collect();
         let ends = path.iter().map(Certificate::not_after);

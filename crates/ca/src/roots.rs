@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ferromesh_identity::{Bundle, TrustDomain};
+use ferromesh_identity::{Bundle, Certificate, TrustDomain};
 use tokio::sync::watch;
 
 use crate::authority::Lifetimes;
@@ -26,6 +26,12 @@ use home::Home;
 
 /// The file in the state directory that carries the bundle.
 pub const BUNDLE_FILE: &str = "root-cert.pem";
+
+/// When to warn that nothing can be signed soon.
+const NEAR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How often to warn.
+const REMIND: Duration = Duration::from_secs(24 * 3600);
 
 /// Whom we trust and how we sign, at one time.
 #[derive(Clone, Debug)]
@@ -206,13 +212,24 @@ impl Roots {
         Ok(stage)
     }
 
-    /// Does [`Roots::step`] for ever, once in a period.
+    /// Does [`Roots::step`] for ever, once in a period, and warns when the end is near.
     pub async fn keep(&self, clock: &dyn Clock, period: Duration) {
+        let mut warned = Duration::ZERO;
         loop {
-            tokio::time::sleep(period).await;
-            if let Err(fault) = self.step(clock.now()) {
+            let now = clock.now();
+            if let Err(fault) = self.step(now) {
                 tracing::warn!(%fault, "roots are as they were");
             }
+            let end = Duration::from_secs(self.trust.borrow().not_after());
+            if end.saturating_sub(now) < NEAR && now.saturating_sub(warned) >= REMIND {
+                warned = now;
+                let days = end.saturating_sub(now).as_secs() / (24 * 3600);
+                tracing::warn!(
+                    days,
+                    "what signs certificates is over soon (rotate the root)"
+                );
+            }
+            tokio::time::sleep(period).await;
         }
     }
 
@@ -271,6 +288,18 @@ impl Trust {
             pem: bundle.pem().into(),
             bundle,
             signs,
+        }
+    }
+
+    /// The last second in which anything can be signed, since the Unix epoch: to be watched, for
+    /// nothing works after it. Of an external signer only the roots are known.
+    pub fn not_after(&self) -> u64 {
+        match &self.signs {
+            Signs::Here(issuer) => issuer.not_after(),
+            Signs::Elsewhere(_) => {
+                let ends = self.bundle.roots().iter().map(Certificate::not_after);
+                ends.max().unwrap_or(0)
+            }
         }
     }
 }

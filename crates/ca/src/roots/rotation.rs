@@ -176,3 +176,6 @@ fn save(home: &Home, state: &State) -> Result<(), RootFault> {
     let text = serde_json::to_vec(state).map_err(|error| RootFault::at(&path, &error))?;
     store::write(&path, &text, Mode::Private).map_err(|error| RootFault::at(&path, &error))
 }
+
+#[cfg(test)]
+mod tests;
