@@ -170,6 +170,7 @@ impl Compiler {
                     linked,
                     facet: audiences::facet(&open.proxy, linked),
                     state,
+                    index: &self.index,
                 };
                 diagnose::proxy(&facing, &mut list);
             }

@@ -5,6 +5,7 @@ mod policies;
 mod ports;
 mod proxies;
 mod routes;
+mod security;
 mod services;
 mod unreachable;
 
@@ -60,6 +61,7 @@ pub(crate) fn declarations(index: &Index) -> Vec<Diagnostic> {
         }
     }
     ports::check(&hosts, &mut reading, &mut list);
+    security::check(index, &mut reading, &mut list);
     list
 }
 

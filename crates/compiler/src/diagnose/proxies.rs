@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use ferromesh_mesh::diagnostic::{Diagnostic, Severity};
+use ferromesh_mesh::policy::tls::ClientTls;
+use ferromesh_mesh::view::cluster::ClusterName;
 
 use super::{ports, warn};
 use crate::audience::Facet;
+use crate::index::Index;
+use crate::index::reading::Reading;
 use crate::link::claims::{Capture, Claims, Place, Slot};
+use crate::link::policies::Merged;
 use crate::link::proxies::LinkedProxy;
-use crate::proxy::{Interception, Proxy};
+use crate::proxy::{Certificates, Interception, Proxy};
 use crate::scopes::ScopeState;
 
 /// A proxy, what it is, and what it faces.
@@ -23,6 +28,8 @@ pub(crate) struct Facing<'c> {
     pub(crate) facet: Facet,
     /// What its scope has.
     pub(crate) state: &'c ScopeState,
+    /// What is declared.
+    pub(crate) index: &'c Index,
 }
 
 /// Checks a proxy.
@@ -32,6 +39,7 @@ pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
         linked,
         facet,
         state,
+        index: _,
     } = facing;
     let name = format!("{}.{}", proxy.workload.name, proxy.workload.namespace);
     if !linked.is_known {
@@ -49,6 +57,7 @@ pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
             ),
         });
     }
+    check_certificates(&name, facing, list);
     let (
         Interception::None(bound),
         Facet::Bound {
@@ -116,5 +125,34 @@ fn check_slot(
             claim.host()
         );
         list.push(warn(&claim.origin, "port-taken", message));
+    }
+}
+
+/// What a proxy without certificates can't do.
+fn check_certificates(name: &str, facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
+    let hint = "let its agent connect to the control plane by TLS (--token, --root-cert)";
+    for (port, origin) in &facing.linked.inbound.unenforced {
+        let message = format!(
+            "proxy {name} has no certificate: port {port} takes connections without mutual TLS all the same"
+        );
+        list.push(warn(origin, "without-certificate", message).hint(hint));
+    }
+    if facing.proxy.certificates == Certificates::Sds {
+        return;
+    }
+    let mut reading = Reading::new(facing.index);
+    for planned in facing.state.plans.values().flat_map(|p| &p.backends) {
+        let ClusterName::Outbound { port, subset, host } = &planned.key.name else {
+            continue;
+        };
+        let merged = Merged::read(&planned.key.policies, &mut reading);
+        let tls = merged.effective(*port, subset.as_ref()).tls;
+        if let (Some(ClientTls::Mesh { .. }), Some(origin)) = (tls, merged.origin(subset.as_ref()))
+        {
+            let message = format!(
+                "proxy {name} has no certificate: connections to {host} are made without mutual TLS"
+            );
+            list.push(warn(origin, "without-certificate", message).hint(hint));
+        }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Inbound {
     pub(crate) sockets: BTreeSet<SocketAddr>,
     /// Sockets that are not bound, because the app itself has them.
     pub(crate) unbound: Vec<(SocketAddr, Origin)>,
+    /// Ports that should demand mutual TLS and can't, and who says so.
+    pub(crate) unenforced: Vec<(u16, Origin)>,
     /// What is demanded of those who connect.
     security: Arc<SecurityKey>,
 }
@@ -87,6 +89,20 @@ impl Demands {
             Certificates::None => MtlsMode::Disable,
         }
     }
+
+    fn unenforced(&self, served: &[Served]) -> Vec<(u16, Origin)> {
+        let ports = served.iter().map(|served| served.port);
+        let wanted = ports.filter(|port| {
+            let mode = self.modes.port(*port);
+            mode == MtlsMode::Strict && self.with(mode) != mode
+        });
+        wanted
+            .filter_map(|port| {
+                let policy = self.modes.source(port)?;
+                Some((port, policy.origin.clone()))
+            })
+            .collect()
+    }
 }
 
 impl Inbound {
@@ -117,6 +133,7 @@ impl Inbound {
             views: Vec::new(),
             sockets: BTreeSet::new(),
             unbound: Vec::new(),
+            unenforced: demands.unenforced(&served),
             security: Arc::new(SecurityKey::of(scope, labels, reading)),
         };
         let sources = match &proxy.interception {
@@ -240,6 +257,24 @@ impl Families {
             .chain(self.v6.then_some(UNCAPTURED_V6))
             .collect()
     }
+}
+
+/// What is spoken on the ports of the services of a workload; `None` if a Sidecar of its namespace
+/// may say something else.
+pub(crate) fn served(
+    workload: &Workload,
+    reading: &mut Reading<'_>,
+) -> Option<BTreeMap<u16, InboundTraffic>> {
+    let mut sidecars = reading.sidecars(&workload.name.namespace);
+    if sidecars.any(|(_, sidecar)| !sidecar.ingress.is_empty()) {
+        return None;
+    }
+    let services = implemented(workload, reading);
+    let ports = of_services(workload, &services, None);
+    let spoken = ports
+        .iter()
+        .map(|served| (served.port, traffic(served.protocol)));
+    Some(spoken.collect())
 }
 
 /// The services that a workload implements, by precedence.

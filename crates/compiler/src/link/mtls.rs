@@ -77,11 +77,21 @@ impl PeerModes {
             .flat_map(|peers| peers.ports.keys().copied())
     }
 
-    /// The policies that count, the narrowest first.
-    pub(crate) fn policies(&self) -> impl Iterator<Item = &Arc<PeerAuthentication>> {
-        [&self.workload, &self.namespace, &self.root]
-            .into_iter()
-            .flatten()
+    /// The policy that selects the workload.
+    pub(crate) fn own(&self) -> Option<&Arc<PeerAuthentication>> {
+        self.workload.as_ref()
+    }
+
+    /// The policy that says what a port takes.
+    pub(crate) fn source(&self, port: u16) -> Option<&Arc<PeerAuthentication>> {
+        let says = |setting: &MtlsSetting| *setting != MtlsSetting::Inherit;
+        let on_port = |w: &&Arc<PeerAuthentication>| w.ports.get(&port).is_some_and(says);
+        self.workload.as_ref().filter(on_port).or_else(|| {
+            [&self.workload, &self.namespace, &self.root]
+                .into_iter()
+                .flatten()
+                .find(|peers| says(&peers.mode))
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Faults between objects.
 
+mod security;
+
 use std::sync::Arc;
 
 use ferromesh_mesh::decl::service::Resolution;
