@@ -1,6 +1,7 @@
 //! Tokens of end users, verified before anything is judged by them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use ferromesh_envoy as envoy;
 use ferromesh_mesh as mesh;
@@ -13,7 +14,7 @@ use envoy::jwt_authn::{
     JwtRequirementAndList, JwtRequirementOrList, RequirementRule,
 };
 use envoy::route::route_match::PathSpecifier;
-use mesh::policy::jwt::{JwtRule, TokenForwarding, TokenPlace};
+use mesh::policy::jwt::{ClaimHeader, JwtRule, TokenForwarding, TokenPlace};
 use mesh::view::security::TokenRule;
 
 use crate::names::is_header_name;
@@ -23,6 +24,14 @@ pub(crate) const FILTER: &str = "envoy.filters.http.jwt_authn";
 
 /// Where in it the claims are.
 pub(crate) const PAYLOAD: &str = "payload";
+
+/// Where tokens are if a rule doesn't say it.
+static DEFAULT_PLACES: LazyLock<[TokenPlace; 2]> = LazyLock::new(|| {
+    [
+        TokenPlace::Header("Authorization".into(), "Bearer ".into()),
+        TokenPlace::Parameter("access_token".into()),
+    ]
+});
 
 /// Claims that are lists separated by spaces (RFC 8693, and Istio's habit).
 const LISTS: [&str; 2] = ["scope", "permission"];
@@ -44,45 +53,75 @@ enum Place {
     Cookie(String),
 }
 
+/// What a provider is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Whether a token is valid.
+    Check,
+    /// Also what it says.
+    Tell,
+}
+
 /// The filter's configuration; `None` if no tokens are accepted, and so none refused.
 ///
-/// Every token in every place must be valid for one of those who look there. For that, each rule is
-/// a provider of its own in each place: one that looked in several would be content with the first.
+/// Every token must be valid, in whatever place. If all rules look in the same places, Envoy sees
+/// to that. Otherwise it would be content with the first rule whose places have nothing else; then
+/// each place is looked at for its own sake before.
 pub(crate) fn filter(tokens: &[TokenRule]) -> Option<JwtAuthentication> {
+    let placed: Vec<_> = tokens.iter().map(|it| (it, places(&it.rule))).collect();
+    let (_, first) = placed.first()?;
+    let alike = placed.iter().all(|(_, it)| it.keys().eq(first.keys()));
     let mut providers = BTreeMap::new();
-    let mut places: BTreeMap<Place, Vec<JwtRequirement>> = BTreeMap::new();
-    for (index, token) in tokens.iter().enumerate() {
-        for (at, place) in token_places(&token.rule).into_iter().enumerate() {
+    let mut by_place: BTreeMap<&Place, Vec<JwtRequirement>> = BTreeMap::new();
+    let mut tell = Vec::new();
+    for (index, (token, places)) in placed.iter().enumerate() {
+        let mut ask = |name: String, places: Vec<&TokenPlace>, purpose| {
+            let asked = requirement(RequiresType::ProviderName(name.clone()));
+            providers.insert(name, provider(token, places, purpose));
+            asked
+        };
+        let everywhere = places.values().flatten().copied().collect();
+        tell.push(ask(format!("origins-{index}"), everywhere, Purpose::Tell));
+        for (at, (place, there)) in places.iter().enumerate().filter(|_| !alike) {
             let name = format!("origins-{index}-{at}");
-            let accepted = RequiresType::ProviderName(name.clone());
-            let key = key(&place);
-            places.entry(key).or_default().push(requirement(accepted));
-            providers.insert(name, provider(token, &place));
+            let asked = ask(name, there.clone(), Purpose::Check);
+            by_place.entry(place).or_default().push(asked);
         }
     }
-    let mut all: Vec<_> = places.into_values().map(any_or_none).collect();
-    let requires = match (all.len(), all.pop()) {
-        (_, None) => return None,
-        (1, Some(only)) => only,
-        (_, Some(last)) => {
-            all.push(last);
-            requirement(RequiresType::RequiresAll(JwtRequirementAndList {
-                requirements: all,
-            }))
-        }
-    };
-    let everything = envoy::route::RouteMatch {
-        path_specifier: Some(PathSpecifier::Prefix(String::new())),
-        ..Default::default()
-    };
+    let checks: Vec<_> = by_place.into_values().map(any_or_none).collect();
     Some(JwtAuthentication {
         providers,
         rules: vec![RequirementRule {
-            r#match: Some(everything),
-            requirement_type: Some(RequirementType::Requires(requires)),
+            r#match: Some(envoy::route::RouteMatch {
+                path_specifier: Some(PathSpecifier::Prefix(String::new())),
+                ..Default::default()
+            }),
+            requirement_type: Some(RequirementType::Requires(all(checks, any_or_none(tell)))),
         }],
         ..Default::default()
     })
+}
+
+/// The headers that say what tokens say. Envoy drops a client's own only as far as it comes: after
+/// one rule's token it doesn't look for those of the others.
+pub(crate) fn told_in(tokens: &[TokenRule]) -> BTreeSet<String> {
+    let told = tokens.iter().flat_map(|token| {
+        let claims = token.rule.claim_headers.iter().map(|it| &it.header);
+        claims.chain([&token.rule.payload_header])
+    });
+    told.filter(|name| is_header_name(name))
+        .map(|name| name.to_ascii_lowercase())
+        .collect()
+}
+
+fn all(mut checks: Vec<JwtRequirement>, last: JwtRequirement) -> JwtRequirement {
+    if checks.is_empty() {
+        return last;
+    }
+    checks.push(last);
+    requirement(RequiresType::RequiresAll(JwtRequirementAndList {
+        requirements: checks,
+    }))
 }
 
 fn requirement(requires: RequiresType) -> JwtRequirement {
@@ -100,29 +139,27 @@ fn any_or_none(mut accepted: Vec<JwtRequirement>) -> JwtRequirement {
 }
 
 /// Where the tokens of a rule are.
-fn token_places(rule: &JwtRule) -> Vec<TokenPlace> {
-    if rule.places.is_empty() {
-        return vec![
-            TokenPlace::Header("authorization".into(), "Bearer ".into()),
-            TokenPlace::Parameter("access_token".into()),
-        ];
-    }
-    let named = |place: &&TokenPlace| match place {
-        TokenPlace::Header(name, _) => is_header_name(name),
-        TokenPlace::Parameter(name) | TokenPlace::Cookie(name) => !name.is_empty(),
+fn places(rule: &JwtRule) -> BTreeMap<Place, Vec<&TokenPlace>> {
+    let places = if rule.places.is_empty() {
+        DEFAULT_PLACES.as_slice()
+    } else {
+        &rule.places
     };
-    rule.places.iter().filter(named).cloned().collect()
-}
-
-fn key(place: &TokenPlace) -> Place {
-    match place {
-        TokenPlace::Header(name, _) => Place::Header(name.to_ascii_lowercase()),
-        TokenPlace::Parameter(name) => Place::Parameter(name.to_string()),
-        TokenPlace::Cookie(name) => Place::Cookie(name.to_string()),
+    let mut all: BTreeMap<Place, Vec<&TokenPlace>> = BTreeMap::new();
+    for place in places {
+        let key = match place {
+            // Envoy refuses others, and no request has one.
+            TokenPlace::Header(name, _) if !is_header_name(name) => continue,
+            TokenPlace::Header(name, _) => Place::Header(name.to_ascii_lowercase()),
+            TokenPlace::Parameter(name) => Place::Parameter(name.to_string()),
+            TokenPlace::Cookie(name) => Place::Cookie(name.to_string()),
+        };
+        all.entry(key).or_default().push(place);
     }
+    all
 }
 
-fn provider(token: &TokenRule, place: &TokenPlace) -> JwtProvider {
+fn provider(token: &TokenRule, places: Vec<&TokenPlace>, purpose: Purpose) -> JwtProvider {
     let TokenRule {
         rule:
             JwtRule {
@@ -144,59 +181,56 @@ fn provider(token: &TokenRule, place: &TokenPlace) -> JwtProvider {
     let keys = keys.as_deref().filter(|_| !issuer.is_empty());
     let lists = LISTS.into_iter().map(str::to_owned);
     let more = space_delimited_claims.iter().map(ToString::to_string);
+    let payload_header = Some(payload_header).filter(|it| is_header_name(it));
     let claim_headers = claim_headers
         .iter()
         .filter(|it| is_header_name(&it.header) && !it.claim.is_empty());
-    found_in(
-        place,
-        JwtProvider {
-            issuer: issuer.to_string(),
-            audiences: audiences.iter().map(ToString::to_string).collect(),
+    let checks = JwtProvider {
+        issuer: issuer.to_string(),
+        audiences: audiences.iter().map(ToString::to_string).collect(),
+        forward: true,
+        jwks_source_specifier: Some(JwksSourceSpecifier::LocalJwks(envoy::core::DataSource {
+            specifier: Some(envoy::core::data_source::Specifier::InlineString(
+                keys.unwrap_or(NOBODY).to_owned(),
+            )),
+            ..Default::default()
+        })),
+        ..Default::default()
+    };
+    let provider = match purpose {
+        Purpose::Check => checks,
+        Purpose::Tell => JwtProvider {
             forward: *forwarding == TokenForwarding::Forward,
-            forward_payload_header: if is_header_name(payload_header) {
-                payload_header.to_string()
-            } else {
-                String::new()
-            },
+            forward_payload_header: payload_header.map(ToString::to_string).unwrap_or_default(),
             payload_in_metadata: PAYLOAD.to_owned(),
             normalize_payload_in_metadata: Some(NormalizePayload {
                 space_delimited_claims: lists.chain(more).collect(),
             }),
-            claim_to_headers: claim_headers
-                .map(|it| JwtClaimToHeader {
-                    header_name: it.header.to_string(),
-                    claim_name: it.claim.to_string(),
-                    ..Default::default()
-                })
-                .collect(),
-            jwks_source_specifier: Some(JwksSourceSpecifier::LocalJwks(envoy::core::DataSource {
-                specifier: Some(envoy::core::data_source::Specifier::InlineString(
-                    keys.unwrap_or(NOBODY).to_owned(),
-                )),
-                ..Default::default()
-            })),
-            ..Default::default()
+            claim_to_headers: claim_headers.map(claim_header).collect(),
+            ..checks
         },
-    )
+    };
+    places.into_iter().fold(provider, looking_in)
 }
 
-/// A provider that looks only there.
-fn found_in(place: &TokenPlace, provider: JwtProvider) -> JwtProvider {
-    match place {
-        TokenPlace::Header(name, before) => JwtProvider {
-            from_headers: vec![JwtHeader {
-                name: name.to_string(),
-                value_prefix: before.to_string(),
-            }],
-            ..provider
-        },
-        TokenPlace::Parameter(name) => JwtProvider {
-            from_params: vec![name.to_string()],
-            ..provider
-        },
-        TokenPlace::Cookie(name) => JwtProvider {
-            from_cookies: vec![name.to_string()],
-            ..provider
-        },
+fn claim_header(claim: &ClaimHeader) -> JwtClaimToHeader {
+    let ClaimHeader { header, claim } = claim;
+    JwtClaimToHeader {
+        header_name: header.to_string(),
+        claim_name: claim.to_string(),
+        ..Default::default()
     }
+}
+
+/// A provider that looks there, too.
+fn looking_in(mut provider: JwtProvider, place: &TokenPlace) -> JwtProvider {
+    match place {
+        TokenPlace::Header(name, before) => provider.from_headers.push(JwtHeader {
+            name: name.to_string(),
+            value_prefix: before.to_string(),
+        }),
+        TokenPlace::Parameter(name) => provider.from_params.push(name.to_string()),
+        TokenPlace::Cookie(name) => provider.from_cookies.push(name.to_string()),
+    }
+    provider
 }

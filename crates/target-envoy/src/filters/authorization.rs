@@ -1,5 +1,7 @@
 //! The filters that judge requests and connections to a workload.
 
+use std::collections::BTreeSet;
+
 use ferromesh_envoy as envoy;
 use ferromesh_mesh as mesh;
 
@@ -8,10 +10,11 @@ use envoy::matcher::metadata_matcher::path_segment::Segment;
 use envoy::matcher::string_matcher::MatchPattern;
 use envoy::matcher::value_matcher::MatchPattern as Value;
 use envoy::matcher::{MetadataMatcher, StringMatcher, ValueMatcher};
+use envoy::mutation_rules::header_mutation::Action;
 use envoy::rbac::Rbac;
 use mesh::view::security::InboundSecurity;
 
-use super::http::filter;
+use super::http::{HttpFilter, filter};
 use super::network;
 use crate::authorization::{Layer, Station, stations};
 use crate::route::References;
@@ -28,11 +31,11 @@ pub(super) fn requests(
     security: &InboundSecurity,
     references: &mut References,
 ) -> Vec<envoy::hcm::HttpFilter> {
+    let told = jwt::told_in(&security.tokens);
+    let without = (!told.is_empty()).then(|| without(told));
     let tokens = jwt::filter(&security.tokens);
-    let mut all: Vec<_> = tokens
-        .map(|it| filter(jwt::FILTER, envoy::any(&it)))
-        .into_iter()
-        .collect();
+    let tokens = tokens.map(|it| filter(jwt::FILTER, envoy::any(&it)));
+    let mut all: Vec<_> = without.into_iter().chain(tokens).collect();
     for station in stations(security, Layer::Requests) {
         match station {
             Station::Judge { enforced, tried } => {
@@ -52,6 +55,21 @@ pub(super) fn requests(
         }
     }
     all
+}
+
+/// Nobody but us says what is said in these headers.
+fn without(headers: BTreeSet<String>) -> envoy::hcm::HttpFilter {
+    let remove = |name| envoy::mutation_rules::HeaderMutation {
+        action: Some(Action::Remove(name)),
+    };
+    let config = envoy::header_mutation::HeaderMutation {
+        mutations: Some(envoy::header_mutation::Mutations {
+            request_mutations: headers.into_iter().map(remove).collect(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    filter(&HttpFilter::HeaderMutation.name(), envoy::any(&config))
 }
 
 /// For connections.
