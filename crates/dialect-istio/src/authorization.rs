@@ -5,6 +5,7 @@ mod never;
 mod operation;
 mod path;
 mod source;
+mod tcp;
 mod values;
 
 use std::sync::Arc;
@@ -81,6 +82,9 @@ fn lower_rule(
         return None;
     }
     never::check(&rule, scope.action, at, remarks);
+    if scope.action == AuthorizationAction::Deny {
+        tcp::check(&rule, at, remarks);
+    }
     Some(rule)
 }
 

@@ -376,7 +376,7 @@ fn a_pod_speaks_the_meshs_tls_if_its_label_says_so() {
         ("security.istio.io/tlsMode: ''", PeerTls::Plain),
     ] {
         let workload = workload_of(&format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, namespace: shop, labels: {{{labels}}}}}, spec: {{nodeName: n}}}}"
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, namespace: shop, labels: {{{labels}}}}}, spec: {{nodeName: n1}}}}"
         ));
         assert_eq!(workload.peer_tls, peer_tls, "{labels}");
     }

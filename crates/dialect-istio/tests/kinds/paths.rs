@@ -81,13 +81,14 @@ fn a_closed_path_leaves_its_variants_open() {
         ("['*']", false),
         ("['*/admin']", false),
     ] {
-        let deny =
-            format!("{{action: DENY, rules: [{{to: [{{operation: {{paths: {paths}}}}}]}}]}}");
-        let allow = format!("{{rules: [{{to: [{{operation: {{notPaths: {paths}}}}}]}}]}}");
         let with = |field: &str| {
             let remark = format!("{OPEN}.{field}[0]");
             if is_open { vec![remark] } else { Vec::new() }
         };
+        let paths = format!("{paths}, ports: ['80']");
+        let deny =
+            format!("{{action: DENY, rules: [{{to: [{{operation: {{paths: {paths}}}}}]}}]}}");
+        let allow = format!("{{rules: [{{to: [{{operation: {{notPaths: {paths}}}}}]}}]}}");
         for (policy, field) in [(deny, "paths"), (allow, "notPaths")] {
             let remarks = with(field);
             let remarks: Vec<_> = remarks.iter().map(String::as_str).collect();

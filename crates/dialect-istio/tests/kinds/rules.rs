@@ -330,3 +330,34 @@ fn values_that_match_nothing_are_told() {
         &[],
     );
 }
+
+/// Where there are no requests, such a rule refuses everything.
+#[test]
+fn a_deny_that_speaks_of_requests_only_is_told() {
+    for (rule, field) in [
+        ("to: [{operation: {methods: [GET]}}]", Some("to")),
+        (
+            "from: [{source: {principals: ['*']}}], to: [{operation: {methods: [GET]}}]",
+            Some("to"),
+        ),
+        ("from: [{source: {requestPrincipals: ['*']}}]", Some("from")),
+        ("to: [{operation: {methods: [GET], ports: ['80']}}]", None),
+        (
+            "to: [{operation: {methods: [GET]}}], when: [{key: destination.port, values: ['80']}]",
+            None,
+        ),
+        ("from: [{source: {principals: ['*']}}]", None),
+        ("from: [{source: {trustDomains: ['*']}}]", None),
+        ("when: [{key: source.ip, values: [10.0.0.1]}]", None),
+        ("", None),
+    ] {
+        let remark = field.map(|field| format!("warning denies-tcp spec.rules[0].{field}"));
+        let remarks: Vec<_> = remark.iter().map(String::as_str).collect();
+        check(
+            &format!("{{action: DENY, rules: [{{{rule}}}]}}"),
+            &["rules: [Rule"],
+            &remarks,
+        );
+        check_rule(&format!("{{{rule}}}"), &["rules: [Rule"], &[]);
+    }
+}
