@@ -41,6 +41,11 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
+    /// The longest life that anybody else may grant, whose clock may differ.
+    fn longest(&self) -> Duration {
+        self.max + self.skew
+    }
+
     /// The lifetime for a wish in seconds; 0 or less is none.
     pub fn granted(&self, wish: i64) -> Duration {
         match u64::try_from(wish) {
@@ -144,6 +149,7 @@ impl Authority {
                     identity: &attested.identity,
                     dns_names: &names,
                     lifetime,
+                    longest: self.lifetimes.longest(),
                 };
                 let answer = signer::ask(signer.as_ref(), order, (csr, &trust.bundle), now).await?;
                 Ok(Issued {
@@ -189,7 +195,7 @@ impl Authority {
                 match signed(issuer, csr, (identity, names), validity)
                     .map(|leaf| issuer.chain(leaf))
                 {
-                    Ok(chain) if crate::verify::chain(&chain, &trust.bundle, now).is_ok() => {
+                    Ok(chain) if crate::verify::peer(&chain, &trust.bundle, now).is_ok() => {
                         Ok(chain)
                     }
                     _ => Ok(issuer.chain(signed(issuer, csr, (identity, &[]), validity)?)),
@@ -201,6 +207,7 @@ impl Authority {
                     identity,
                     dns_names: names,
                     lifetime,
+                    longest: self.lifetimes.longest(),
                 };
                 let answer = signer::ask(signer.as_ref(), order, (csr, &trust.bundle), now).await?;
                 Ok(answer.ders())

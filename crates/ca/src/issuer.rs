@@ -130,7 +130,7 @@ impl Issuer {
                 not_after: now.as_secs() + 1,
             };
             let chain = self.chain(self.sign(&leaf).map_err(|error| unfit(error.to_string()))?);
-            match verify::chain(&chain, roots, now) {
+            match verify::peer(&chain, roots, now) {
                 Ok(()) => {
                     self.dns_names = allowed;
                     return Ok(());

@@ -80,6 +80,27 @@ impl Limits {
     }
 }
 
+/// How many refusals are logged in a second as warnings.
+const LINES: u32 = 20;
+
+/// The lines of this second.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(Mutex<(u64, u32)>);
+
+impl Lines {
+    /// Whether one more may be written.
+    pub(crate) fn write(&self, now: Duration) -> bool {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (second, written) = *lines;
+        let written = match second == now.as_secs() {
+            true => written.saturating_add(1),
+            false => 1,
+        };
+        *lines = (now.as_secs(), written);
+        written <= LINES
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +129,16 @@ mod tests {
             .filter(|_| limits.take(&id("a"), second(1000)))
             .count();
         assert_eq!(got, 3);
+    }
+
+    #[test]
+    fn a_flood_of_refusals_is_not_a_flood_of_lines() {
+        let lines = Lines::default();
+        let written = |second| {
+            let now = Duration::from_secs(second);
+            (0..1000).filter(|_| lines.write(now)).count()
+        };
+        assert_eq!([written(1), written(2), written(1)], [20; 3]);
     }
 
     #[test]

@@ -118,6 +118,9 @@ reasons! {
     BadAnswer, "bad-answer", INTERNAL;
 }
 
+/// The longest detail: it travels in a header.
+const LONGEST_DETAIL: usize = 400;
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
@@ -135,11 +138,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal.
+    /// A refusal. What is longer than a line is cut: part of it may be the caller's words.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self {
-            reason,
-            detail: detail.into(),
+        let mut detail = detail.into();
+        if detail.len() > LONGEST_DETAIL {
+            detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
+            detail.push('…');
         }
+        Self { reason, detail }
     }
 }

@@ -13,7 +13,7 @@ use crate::attest::{Attested, Attestor, Credentials};
 use crate::authority::{Authority, Issued};
 use crate::clock::Clock;
 use crate::csr::Csr;
-use crate::limits::Limits;
+use crate::limits::{Limits, Lines};
 use crate::metrics::Metrics;
 use crate::refusal::{Reason, Refusal};
 use crate::roots::Trust;
@@ -65,6 +65,7 @@ pub struct Service {
     limits: Limits,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    lines: Lines,
 }
 
 impl Service {
@@ -84,6 +85,7 @@ impl Service {
             limits: Limits::new(rate),
             clock,
             metrics: Metrics::default(),
+            lines: Lines::default(),
         }
     }
 
@@ -120,11 +122,20 @@ impl Service {
             }
             Err(refusal) => {
                 self.metrics.count_refused(refusal.reason);
-                let Refusal { reason, detail } = &refusal;
-                let identity = who.as_ref().map(SpiffeId::to_string).unwrap_or_default();
-                tracing::warn!(%reason, identity, "no certificate: {detail}");
+                self.log(&refusal, who.as_ref());
                 Err(refusal.into())
             }
+        }
+    }
+
+    /// Refusals are counted one by one, but a flood of them doesn't fill the disk.
+    fn log(&self, refusal: &Refusal, who: Option<&SpiffeId>) {
+        let Refusal { reason, detail } = refusal;
+        let identity = who.map(SpiffeId::to_string).unwrap_or_default();
+        if self.lines.write(self.clock.now()) {
+            tracing::warn!(%reason, identity, "no certificate: {detail}");
+        } else {
+            tracing::debug!(%reason, identity, "no certificate: {detail}");
         }
     }
 

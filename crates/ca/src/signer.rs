@@ -12,6 +12,9 @@ use crate::csr::Csr;
 use crate::refusal::{Reason, Refusal};
 use crate::verify;
 
+/// How long a signer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What an external signer is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
@@ -21,8 +24,10 @@ pub struct Order<'a> {
     pub identity: &'a SpiffeId,
     /// The DNS names among the subject alternative names; the answer may leave them out.
     pub dns_names: &'a [String],
-    /// How long it shall be valid at most.
+    /// How long it shall be valid.
     pub lifetime: Duration,
+    /// How long it may be valid at most, should the signer not do as it is asked.
+    pub longest: Duration,
 }
 
 /// Why an external signer doesn't sign.
@@ -68,19 +73,26 @@ pub(crate) async fn ask(
     (csr, roots): (&Csr, &Bundle),
     now: Duration,
 ) -> Result<Signed, Refusal> {
-    let answer = match signer.sign(order).await {
+    let answer = match patient(signer, order).await {
         Err(SignerFault::DnsNames(_)) => {
             let nameless = Order {
                 dns_names: &[],
                 ..order
             };
-            signer.sign(nameless).await
+            patient(signer, nameless).await
         }
         other => other,
     };
     let pem = answer.map_err(|fault| Refusal::new(Reason::Unavailable, fault.to_string()))?;
     checked(&pem, order, (csr, roots), now)
         .map_err(|what| Refusal::new(Reason::BadAnswer, format!("the signer's answer: {what}")))
+}
+
+/// A signer that never answers mustn't keep its callers for ever.
+async fn patient(signer: &dyn Signer, order: Order<'_>) -> Result<String, SignerFault> {
+    tokio::time::timeout(PATIENCE, signer.sign(order))
+        .await
+        .unwrap_or_else(|_| Err(SignerFault::Unavailable("no answer".to_owned())))
 }
 
 fn checked(
@@ -109,6 +121,13 @@ fn checked(
             leaf.dns_names()
         ));
     }
+    let longest = (now + order.longest).as_secs();
+    if leaf.not_after() > longest {
+        let beyond = leaf.not_after() - longest;
+        return Err(format!(
+            "it is valid for {beyond} s more than the longest life of a certificate here"
+        ));
+    }
     if !has_key(&leaf, csr) {
         return Err("it has another key".to_owned());
     }
@@ -117,7 +136,7 @@ fn checked(
         leaf,
         intermediates: chain,
     };
-    verify::chain(&signed.ders(), roots, now)
+    verify::peer(&signed.ders(), roots, now)
         .map_err(|error| format!("it doesn't lead to a trusted root: {error:?}"))?;
     Ok(signed)
 }

@@ -86,16 +86,30 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Waits until nobody else writes into a directory. The lock goes with what is returned, and with
-/// the process.
-pub(crate) fn lock(directory: &Path) -> io::Result<File> {
+/// What to do while somebody else writes into a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Busy {
+    /// Wait.
+    Wait,
+    /// Fail: it is tried again anyway, and whoever holds the lock mustn't hold us.
+    Fail,
+}
+
+/// Keeps others from writing into a directory. The lock goes with what is returned, and with the
+/// process.
+pub(crate) fn lock(directory: &Path, busy: Busy) -> io::Result<File> {
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .open(directory.join(".lock"))?;
-    file.lock()?;
+    match busy {
+        Busy::Wait => file.lock()?,
+        Busy::Fail => file
+            .try_lock()
+            .map_err(|error| io::Error::other(format!("somebody else is writing: {error}")))?,
+    }
     Ok(file)
 }
 

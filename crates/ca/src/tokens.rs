@@ -11,7 +11,7 @@ use std::sync::{PoisonError, RwLock};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::store::{self, Mode};
+use crate::store::{self, Busy, Mode};
 
 /// The random bytes of a token.
 const BYTES: usize = 32;
@@ -52,7 +52,8 @@ impl Tokens {
     /// # Errors
     /// The first file that can't be written, read or removed; the others are as they should be.
     pub fn reconcile(&self, holders: &[Holder]) -> io::Result<()> {
-        let _lock = store::lock(&self.directory).map_err(|error| at(&self.directory, &error))?;
+        let _lock = store::lock(&self.directory, Busy::Wait)
+            .map_err(|error| at(&self.directory, &error))?;
         let (mut held, mut fault) = (HashMap::new(), Ok(()));
         let wanted: BTreeMap<_, _> = holders
             .iter()

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::{Answer, Attested, Attestor, Credentials, identified};
 use crate::refusal::{Reason, Refusal};
 use crate::roots::Trust;
-use crate::verify;
+use crate::verify::{self, Usage};
 use crate::workloads::{Workload, Workloads};
 
 /// Knows virtual machines by the certificates that they got from us.
@@ -68,7 +68,8 @@ impl OwnCertificates {
             ));
         }
         let trust = self.trust.borrow().clone();
-        verify::chain(chain, &trust.bundle, now).map_err(|error| foreign(format!("{error:?}")))?;
+        verify::chain(chain, &trust.bundle, &[Usage::Client], now)
+            .map_err(|error| foreign(format!("{error:?}")))?;
         Ok(leaf)
     }
 

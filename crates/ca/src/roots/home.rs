@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::RootFault;
 use crate::issuer::{serial, set_validity};
-use crate::store::{self, Mode};
+use crate::store::{self, Busy, Mode};
 
 /// How long a root of ours is valid: ten years, as Istio's.
 const LIFE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -51,10 +51,10 @@ impl Home {
     }
 
     /// Makes the directory, and keeps others from writing into it.
-    pub(super) fn lock(&self) -> Result<File, RootFault> {
+    pub(super) fn lock(&self, busy: Busy) -> Result<File, RootFault> {
         let at = |error| RootFault::at(&self.directory, &error);
         store::make_private_directory(&self.directory).map_err(at)?;
-        store::lock(&self.directory).map_err(at)
+        store::lock(&self.directory, busy).map_err(at)
     }
 
     /// The file that says which roots count.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::home::{Home, Stored};
 use super::{Material, RootFault, Rotation, Signs, Stage, Trust};
 use crate::issuer::{Chain, Issuer};
-use crate::store::{self, Mode};
+use crate::store::{self, Busy, Mode};
 
 /// Which roots count. Times are seconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ impl State {
 
 /// Makes the first root, if there is none.
 pub(super) fn found(home: &Home, now: Duration) -> Result<(), RootFault> {
-    let _lock = home.lock()?;
+    let _lock = home.lock(Busy::Wait)?;
     if load(home)?.is_some() {
         return Ok(());
     }
@@ -96,7 +96,7 @@ pub(super) fn found(home: &Home, now: Duration) -> Result<(), RootFault> {
 
 /// Begins a rotation, if none has begun.
 pub(super) fn begin(home: &Home, now: Duration) -> Result<Stage, RootFault> {
-    let _lock = home.lock()?;
+    let _lock = home.lock(Busy::Wait)?;
     let state = needed(home)?;
     let State::Stable { root } = &state else {
         return Ok(state.stage());
@@ -113,7 +113,7 @@ pub(super) fn begin(home: &Home, now: Duration) -> Result<Stage, RootFault> {
 
 /// Goes on if it is time, and reads what counts then.
 pub(super) fn read(home: &Home, rotation: Rotation, now: Duration) -> Result<Material, RootFault> {
-    let _lock = home.lock()?;
+    let _lock = home.lock(Busy::Fail)?;
     let mut state = needed(home)?;
     if let Some(next) = state.next(rotation, now) {
         save(home, &next)?;

@@ -27,6 +27,7 @@ enum Manner {
     Authority,
     OtherRoot,
     Over,
+    ForEver,
     Garbage,
 }
 
@@ -97,6 +98,7 @@ fn spoil(params: &mut CertificateParams, manner: Manner) {
             params.subject_alt_names.push(SanType::DnsName(name));
         }
         Manner::Authority => params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+        Manner::ForEver => params.not_after = rcgen::date_time_ymd(9999, 1, 1),
         Manner::Over => {
             params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(NOW - 1);
         }
@@ -174,6 +176,7 @@ async fn a_wrong_answer_reaches_nobody() {
         (Manner::Authority, Reason::BadAnswer),
         (Manner::OtherRoot, Reason::BadAnswer),
         (Manner::Over, Reason::BadAnswer),
+        (Manner::ForEver, Reason::BadAnswer),
         (Manner::Garbage, Reason::BadAnswer),
     ] {
         eprintln!("{manner:?}");

@@ -94,7 +94,7 @@ fn all_trust_each_other(workloads: &[Workload], now: Duration) {
         .collect();
     for server in &alive {
         for client in &alive {
-            verify::chain(&client.chain, &server.bundle, now)
+            verify::peer(&client.chain, &server.bundle, now)
                 .unwrap_or_else(|error| panic!("{error:?} at {now:?}"));
         }
     }
@@ -203,7 +203,7 @@ fn a_workload_that_has_not_heard_of_the_new_root_trusts_what_it_signs() {
         2,
         "the leaf, and the new root as the old one sees it"
     );
-    verify::chain(&fresh.chain, &deaf, later).expect("a chain");
+    verify::peer(&fresh.chain, &deaf, later).expect("a chain");
 }
 
 #[test]
