@@ -34,13 +34,7 @@ pub(crate) struct Facing<'c> {
 
 /// Checks a proxy.
 pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
-    let Facing {
-        proxy,
-        linked,
-        facet,
-        state,
-        index: _,
-    } = facing;
+    let Facing { proxy, linked, .. } = facing;
     let name = format!("{}.{}", proxy.workload.name, proxy.workload.namespace);
     if !linked.is_known {
         list.push(Diagnostic {
@@ -58,6 +52,18 @@ pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
         });
     }
     check_certificates(&name, facing, list);
+    check_sockets(&name, facing, list);
+}
+
+/// Sockets that several want.
+fn check_sockets(name: &str, facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
+    let Facing {
+        proxy,
+        linked,
+        facet,
+        state,
+        index: _,
+    } = facing;
     let (
         Interception::None(bound),
         Facet::Bound {
@@ -98,7 +104,7 @@ pub(crate) fn proxy(facing: &Facing<'_>, list: &mut Vec<Diagnostic>) {
     for (slot, claims) in state.claims() {
         if slot.capture == Capture::Bound {
             ports::conflicts(slot, claims, list);
-            check_slot(slot, claims, (&name, bound.outbound), &reserved, list);
+            check_slot(slot, claims, (name, bound.outbound), &reserved, list);
         }
     }
 }

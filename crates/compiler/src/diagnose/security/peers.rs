@@ -89,7 +89,7 @@ fn check_ports(
         let mut stranger = None;
         let mut is_served = false;
         for workload in selected {
-            match inbound::served(workload, reading) {
+            match inbound::traffic_by_port(workload, reading) {
                 Some(ports) if !ports.contains_key(port) => {
                     stranger = stranger.or(Some(workload));
                 }

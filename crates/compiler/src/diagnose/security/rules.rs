@@ -35,7 +35,7 @@ pub(super) fn check(
         .collect();
     let served: Vec<_> = selected
         .iter()
-        .map(|workload| (*workload, inbound::served(workload, reading)))
+        .map(|workload| (*workload, inbound::traffic_by_port(workload, reading)))
         .collect();
     for rule in &policy.rules {
         check_tcp(policy, rule, &served, list);
