@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("compiler", &["identity", "mesh"]),
     ("envoy", &[]),
     ("target-envoy", &["identity", "mesh", "envoy"]),
+    ("probe", &["mesh", "envoy"]),
     ("xds", &["envoy"]),
     // A broken file is a diagnostic, which is one of the mesh's words.
     ("kube-source", &["api", "mesh"]),
@@ -67,8 +68,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "dialects",
             // The JSON form alone, for dumps.
             "envoy",
+            "identity",
             "kube-source",
             "mesh",
+            "probe",
             "target-envoy",
             "xds",
         ],
@@ -84,6 +87,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "envoy",
             "kube-source",
             "mesh",
+            "probe",
             "target-envoy",
             "xds",
             "xds-server",
@@ -104,6 +108,7 @@ const CORE: &[&str] = &[
     "compiler",
     "envoy",
     "target-envoy",
+    "probe",
     "xds",
 ];
 
