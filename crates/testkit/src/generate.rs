@@ -10,6 +10,7 @@ mod destination_rule;
 mod entries;
 mod kubernetes;
 mod mesh_config;
+mod security;
 mod sidecar;
 mod virtual_service;
 
@@ -150,7 +151,7 @@ pub fn key(object: &Value) -> Key {
 type Maker = fn(&mut Dice) -> Value;
 
 /// Kinds with their share among new objects.
-const KINDS: [(&str, usize, Maker); 12] = [
+const KINDS: [(&str, usize, Maker); 15] = [
     ("Namespace", 1, kubernetes::namespace),
     ("Node", 1, kubernetes::node),
     ("ServiceAccount", 1, kubernetes::service_account),
@@ -163,6 +164,9 @@ const KINDS: [(&str, usize, Maker); 12] = [
     ("WorkloadEntry", 2, entries::workload_entry),
     ("Sidecar", 2, sidecar::make),
     ("MeshConfig", 1, mesh_config::make),
+    ("AuthorizationPolicy", 5, security::authorization_policy),
+    ("PeerAuthentication", 3, security::peer_authentication),
+    ("RequestAuthentication", 3, security::request_authentication),
 ];
 
 /// A world that changes at random.
@@ -310,6 +314,9 @@ fn touch_up(kind: &str) -> Option<fn(&mut Dice, &mut Value)> {
         "Service" => Some(kubernetes::touch_service),
         "VirtualService" => Some(virtual_service::touch),
         "DestinationRule" => Some(destination_rule::touch),
+        "AuthorizationPolicy" => Some(security::touch_authorization),
+        "PeerAuthentication" => Some(security::touch_peer),
+        "RequestAuthentication" => Some(security::touch_request),
         _ => None,
     }
 }

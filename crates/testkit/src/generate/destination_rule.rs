@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Dice, export, host, istio};
+use super::{Dice, export, host, istio, security};
 
 fn load_balancer(dice: &mut Dice) -> Value {
     let mut balancer = dice.value(&[
@@ -75,6 +75,9 @@ fn policy(dice: &mut Dice) -> Value {
             json!({"percent": 10.5}),
         ],
     );
+    if dice.percent(25) {
+        policy["tls"] = security::client_tls(dice);
+    }
     if policy == json!({}) {
         // A policy that says nothing is refused.
         policy["outlierDetection"] = json!({"consecutive5xxErrors": 9});

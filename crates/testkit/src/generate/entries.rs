@@ -39,11 +39,13 @@ pub(super) fn service_entry(dice: &mut Dice) -> Value {
             spec["resolution"] = json!("STATIC");
             spec["addresses"] = json!([format!("240.0.0.{}", number + 1)]);
             spec["endpoints"] = json!([
-                {"address": "192.0.2.1", "labels": {"version": "v1"}, "weight": 1 + dice.below(5)},
+                {"address": "192.0.2.1", "labels": {"version": "v1"}, "weight": 1 + dice.below(5), "serviceAccount": "vm"},
                 {"address": "192.0.2.2", "labels": {"version": "v2"}, "locality": "r1/r1-a"},
             ]);
         }
     }
+    let names = json!(["ext.example.com", "spiffe://cluster.local/ns/alpha/sa/vm"]);
+    dice.maybe(&mut spec, "subjectAltNames", 20, &[names]);
     export(dice, &mut spec);
     let name = format!("se-{}", dice.below(6));
     istio(dice, "ServiceEntry", namespace, &name, spec)

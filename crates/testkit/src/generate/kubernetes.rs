@@ -79,6 +79,12 @@ pub(super) fn pod(dice: &mut Dice) -> Value {
         "status": {"phase": phase, "podIP": address, "podIPs": [{"ip": address}]},
     });
     dice.maybe(
+        &mut pod["metadata"]["labels"],
+        "security.istio.io/tlsMode",
+        70,
+        &[json!("istio")],
+    );
+    dice.maybe(
         &mut pod["spec"],
         "nodeName",
         80,
@@ -93,6 +99,12 @@ pub(super) fn touch_pod(dice: &mut Dice, pod: &mut Value) {
         .unwrap_or("svc-0")
         .to_owned();
     pod["metadata"]["labels"] = labels(dice, &app);
+    dice.maybe(
+        &mut pod["metadata"]["labels"],
+        "security.istio.io/tlsMode",
+        70,
+        &[json!("istio"), json!("disabled")],
+    );
 }
 
 fn ports(dice: &mut Dice) -> Value {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Dice;
+use super::{Dice, security};
 
 pub(super) fn make(dice: &mut Dice) -> Value {
     let mut spec = json!({});
@@ -68,6 +68,7 @@ pub(super) fn make(dice: &mut Dice) -> Value {
         20,
         &[json!({"enabled": false})],
     );
+    security::mesh_settings(dice, &mut spec);
     json!({
         "apiVersion": "mesh.istio.io/v1alpha1",
         "kind": "MeshConfig",
