@@ -30,7 +30,7 @@ use crate::snapshot::Snapshot;
 use memory::{Fallback, Memory};
 use names::NameSet;
 use order::Closing;
-use watch::Watch;
+use watch::{RELEASED, Watch};
 
 pub use watch::Status;
 
@@ -328,7 +328,9 @@ impl Session {
         ] {
             set.remove(id.0);
         }
-        self.watches.get_mut(ty).dirty.remove(id.0);
+        let watch = self.watches.get_mut(ty);
+        watch.dirty.remove(id.0);
+        watch.rename_flights(id, RELEASED);
         self.awaiting.remove(&id);
         self.memory.forget(id);
     }

@@ -267,7 +267,7 @@ impl Publication {
 }
 
 /// Whether a session ever needs the old content of this resource back.
-fn predecessor(resource: &Arc<Resource>) -> Option<Arc<Resource>> {
+pub(crate) fn predecessor(resource: &Arc<Resource>) -> Option<Arc<Resource>> {
     match resource.ty {
         ResourceType::Endpoints | ResourceType::Secret => None,
         ResourceType::Cluster

@@ -79,9 +79,7 @@ impl Session {
         }
         let (ty, names) = self.removable(now, REMOVALS)?;
         let nonce = self.next_nonce();
-        self.watches
-            .get_mut(ty)
-            .fly(Flight::new(nonce, Vec::new(), Vec::new()));
+        self.watches.get_mut(ty).fly(Flight::new(nonce));
         Some(Frame::delta(ty, nonce, Vec::new(), &names))
     }
 
@@ -185,6 +183,7 @@ impl Session {
         while !batch.is_full()
             && let Some(name) = watch.gone.pop_first()
         {
+            watch.untaken.remove(&name);
             batch.remove(&name);
         }
     }
@@ -211,9 +210,13 @@ impl Session {
             // Balances the release when the response is answered.
             self.memory.hold(resource);
         }
-        let ids = std::mem::take(&mut batch.ids);
-        let older = std::mem::take(&mut batch.older);
-        watch.fly(Flight::new(nonce, ids, older));
+        let older = std::mem::take(&mut batch.older).into_iter();
+        watch.fly(Flight {
+            ids: std::mem::take(&mut batch.ids),
+            older: older.map(|(id, held)| (id, Some(held))).collect(),
+            removed: batch.removed.clone(),
+            ..Flight::new(nonce)
+        });
         if ty == ResourceType::Cluster {
             let clusters = std::mem::take(&mut batch.sent);
             self.clusters_sent(&clusters, &fresh, now);

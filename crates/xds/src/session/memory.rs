@@ -72,27 +72,38 @@ impl Memory {
         Some(old)
     }
 
-    /// Takes out what the client accepted before it refused `id`.
-    pub(super) fn take(&mut self, id: ResourceId) -> Option<Arc<Resource>> {
-        let accepted = self.forget_accepted(id);
-        let refused = self.forget_refused(id).map(|refused| refused.fallback);
-        match (accepted, refused) {
-            (Some(resource), _) | (None, Some(Fallback::Resource(resource))) => Some(resource),
-            (None, _) => None,
-        }
+    /// What the client had before a slot's content, as far as that is remembered.
+    pub(super) fn before(&self, id: ResourceId) -> Option<Fallback> {
+        let accepted = self.accepted.get(&id).cloned().map(Fallback::Resource);
+        accepted.or_else(|| Some(self.refused.get(&id)?.fallback.clone()))
     }
 
-    /// Remembers a refusal.
-    pub(super) fn refuse(&mut self, id: ResourceId, version: Version, fallback: Fallback) {
-        self.forget_refused(id);
+    /// Remembers a refusal; true if the client has to be told of the fallback.
+    pub(super) fn refuse(&mut self, id: ResourceId, version: Version, fallback: Fallback) -> bool {
+        self.forget(id);
         if self.refused.len() >= REFUSALS {
-            return;
+            return false;
         }
         let fallback = match fallback {
             Fallback::Resource(resource) if !self.pin(&resource) => Fallback::Kept,
             fits => fits,
         };
+        let differs = !matches!(fallback, Fallback::Kept);
         self.refused.insert(id, Refused { version, fallback });
+        differs
+    }
+
+    /// The client cannot keep what it has instead of something that it refused. True if it did.
+    pub(super) fn give_up(&mut self, id: ResourceId) -> bool {
+        let kept = self
+            .refused
+            .get_mut(&id)
+            .map(|refused| &mut refused.fallback);
+        let Some(kept) = kept.filter(|fallback| matches!(fallback, Fallback::Kept)) else {
+            return false;
+        };
+        *kept = Fallback::Nothing;
+        true
     }
 
     fn forget_refused(&mut self, id: ResourceId) -> Option<Refused> {
@@ -127,11 +138,6 @@ impl Memory {
     /// All refusals that are remembered.
     pub(super) fn all_refused(&self) -> impl Iterator<Item = (ResourceId, &Refused)> {
         self.refused.iter().map(|(id, refused)| (*id, refused))
-    }
-
-    /// What the client accepted before the slot's content, which is on its way.
-    pub(super) fn accepted(&self, id: ResourceId) -> Option<&Arc<Resource>> {
-        self.accepted.get(&id)
     }
 
     /// Whether the client was left with something that refers to this cluster.

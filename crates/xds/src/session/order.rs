@@ -254,6 +254,7 @@ impl Session {
         while out.len() < count
             && let Some(name) = names.pop_first()
         {
+            self.watches.get_mut(ty).untaken.remove(&name);
             out.push(name);
         }
         Some((ty, out))

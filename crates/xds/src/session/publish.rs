@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::memory::Fallback;
-use super::watch::Watch;
 use super::{Event, Session, Variant};
 use crate::resource::{AudienceId, Resource, ResourceId, ResourceType};
-use crate::snapshot::{CatalogChange, Change, Contested, Publication, Snapshot};
+use crate::snapshot::{CatalogChange, Change, Contested, Publication, Snapshot, predecessor};
 
 impl Session {
     /// Takes over a publication. Publications must come in the order in which they were made;
@@ -66,8 +65,13 @@ impl Session {
             else {
                 continue;
             };
-            if before.version != after.version && self.sent.contains(id.0) {
-                self.watches.get_mut(after.ty).dirty.insert(id.0);
+            if before.version != after.version {
+                self.changed(&Change {
+                    id: *id,
+                    ty: after.ty,
+                    audiences: Vec::new(),
+                    predecessor: predecessor(before),
+                });
             }
         }
     }
@@ -85,19 +89,22 @@ impl Session {
         }
         let substituted = self.substituted.remove(id.0);
         let watch = self.watches.get_mut(*ty);
-        if !watch.dirty.insert(id.0) {
-            return;
-        }
-        let Some(old) = predecessor else { return };
-        match watch.flight_mut(*id) {
-            Some(flight) if flight.older(*id).is_none() => {
-                if self.memory.pin(old) {
-                    flight.older.push((*id, Arc::clone(old)));
-                }
+        let news = watch.dirty.insert(id.0);
+        let mut flies = false;
+        for flight in watch.flights_of(*id) {
+            flies = true;
+            if flight.older(*id).is_none() {
+                let old = predecessor.as_ref().filter(|old| self.memory.pin(old));
+                flight.older.push((*id, old.cloned()));
             }
-            Some(_) => {}
-            None if refused || substituted => {}
-            None => self.memory.accept(*id, old),
+        }
+        if news
+            && !flies
+            && !refused
+            && !substituted
+            && let Some(old) = predecessor
+        {
+            self.memory.accept(*id, old);
         }
     }
 
@@ -157,23 +164,22 @@ impl Session {
             self.awaiting.insert(new, deadline);
         }
         let watch = self.watches.get_mut(*ty);
-        rename_flights(watch, old, new);
+        watch.rename_flights(old, new);
         let was = before.map(|(_, version)| version);
         let same = was == self.snapshot.resource(new).map(|resource| resource.version);
         if !held {
             watch.dirty.insert(new.0);
-        } else if same && clean {
+        } else if clean {
             // A move between two audiences may have been seen from the other side already.
             watch.dirty.remove(new.0);
-        } else if !same {
-            watch.dirty.remove(new.0);
-            let change = Change {
+        }
+        if !same {
+            self.changed(&Change {
                 id: new,
                 ty: *ty,
                 audiences: Vec::new(),
                 predecessor: predecessor.clone(),
-            };
-            self.changed(&change);
+            });
         }
     }
 
@@ -192,8 +198,12 @@ impl Session {
             Variant::StateOfTheWorld => self.in_force(old, predecessor.as_ref()),
             Variant::Delta => None,
         };
+        let untaken = self.unaccepted.contains(old.0);
         self.release(*ty, old);
         let watch = self.watches.get_mut(*ty);
+        if held && untaken && self.variant == Variant::Delta {
+            watch.untaken.insert(name);
+        }
         if named {
             self.interest.dropped.push(old);
             watch.missing.insert(name);
@@ -213,12 +223,11 @@ impl Session {
         if self.unaccepted.contains(id.0) {
             return None;
         }
-        let accepted = match self.memory.refused(id).map(|refused| &refused.fallback) {
+        match self.memory.before(id) {
             Some(Fallback::Resource(resource)) => Some(resource),
-            Some(Fallback::Nothing | Fallback::Kept) => return None,
-            None => self.memory.accepted(id),
-        };
-        accepted.or(last).cloned()
+            Some(Fallback::Nothing | Fallback::Kept) => None,
+            None => last.cloned(),
+        }
     }
 
     /// State of the world: a set without the name says that it is gone, where there are sets.
@@ -248,13 +257,19 @@ impl Session {
             self.watches.get_mut(ty).gone.remove(name) | self.closing.remove(ty, name);
         if still_there {
             self.sent.insert(new.0);
+            if self.watches.get_mut(ty).untaken.remove(name) {
+                self.unaccepted.insert(new.0);
+            }
             if ty == ResourceType::Route {
                 // Hosts that came while the table seemed to be gone were left for its return.
                 self.tables_known(&[new], false);
             }
         }
-        if let Some(old) = self.leaving.remove(name) {
+        if ty == ResourceType::Cluster
+            && let Some(old) = self.leaving.remove(name)
+        {
             self.memory.unpin(&old);
+            self.memory.accept(new, &old);
         }
     }
 
@@ -292,21 +307,6 @@ impl Session {
                 id: *id,
                 version: contest.version,
             });
-        }
-    }
-}
-
-fn rename_flights(watch: &mut Watch, old: ResourceId, new: ResourceId) {
-    for flight in &mut watch.flights {
-        for id in &mut flight.ids {
-            if *id == old {
-                *id = new;
-            }
-        }
-        for (id, _) in &mut flight.older {
-            if *id == old {
-                *id = new;
-            }
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::memory::Fallback;
+use super::order::is_referred;
 use super::watch::Flight;
-use super::{Event, Refusal, Session};
+use super::{Event, Refusal, Session, Variant};
 use crate::resource::{ResourceId, ResourceType};
+use crate::snapshot::predecessor;
 
 /// How much of a client's error text is kept.
 const ERROR_LEN: usize = 1024;
@@ -15,6 +17,13 @@ const SEARCHED_LEN: usize = 16 << 10;
 
 /// What Envoy puts behind an error text of which it has cut off the end.
 const CUT: &str = "...(truncated)";
+
+/// What an error says of the resources of a response.
+struct Blame {
+    /// Those that it names, and what it says of each.
+    named: Vec<(ResourceId, Arc<str>)>,
+    rest: Vec<ResourceId>,
+}
 
 /// The beginning of a text from outside.
 pub(super) fn shorten(text: &str, len: usize) -> Arc<str> {
@@ -100,13 +109,27 @@ impl Session {
         self.unaccepted.remove(id.0);
         self.alone.remove(id.0);
         if let Some(older) = flight.older(id) {
-            if self.memory.refused(id).is_none() && !self.substituted.contains(id.0) {
+            if let Some(older) = older
+                && self.memory.refused(id).is_none()
+                && !self.substituted.contains(id.0)
+            {
                 self.memory.accept(id, older);
             }
             return;
         }
-        let watch = self.watches.get(ty);
+        let watch = self.watches.get_mut(ty);
+        // The same again is not in doubt any more; but a host may have been ignored, if its table
+        // came only afterwards.
+        let same = |later: &&mut Flight| later.older(id).is_none();
+        if ty != ResourceType::VirtualHost {
+            for later in watch.flights_of(id).filter(same) {
+                later.ids.retain(|held| *held != id);
+            }
+        }
         if watch.dirty.contains(id.0) || watch.is_flying(id) {
+            if let Some(current) = self.snapshot.resource(id).and_then(predecessor) {
+                self.memory.accept(id, &current);
+            }
             return;
         }
         self.memory.forget(id);
@@ -123,7 +146,7 @@ impl Session {
     }
 
     fn unpin(&mut self, flight: &Flight) {
-        for (_, resource) in &flight.older {
+        for resource in flight.older.iter().filter_map(|(_, held)| held.as_ref()) {
             self.memory.unpin(resource);
         }
     }
@@ -135,51 +158,82 @@ impl Session {
         status.error = Some(shorten(error, ERROR_LEN));
         let text = shorten(error, SEARCHED_LEN);
         let complete = text.len() == error.len() && !error.ends_with(CUT);
-        let (blamed, rest) = self.blame(&flight, &text);
-        let whole = blamed.is_empty();
-        for (id, error) in blamed {
-            self.refuse_one(ty, id, &flight, &error);
+        let Blame { named, rest } = self.blame(&flight, &text);
+        let unnamed = named.is_empty();
+        // These are applied one by one; what the error does not name is in force.
+        let told =
+            !unnamed && complete && matches!(ty, ResourceType::Cluster | ResourceType::Listener);
+        for (id, error) in &named {
+            self.refuse_one(ty, *id, &flight, error);
         }
-        for id in rest {
-            match ty {
-                // These are applied one by one; what the error does not name is in force.
-                ResourceType::Cluster | ResourceType::Listener if !whole && complete => {
-                    self.accept_one(ty, id, &flight);
-                }
-                // Of the others nobody knows how far the client came.
-                _ if self.sent.contains(id.0) => {
-                    self.watches.get_mut(ty).dirty.insert(id.0);
-                    if whole {
-                        self.alone.insert(id.0);
-                    }
-                }
-                _ => {}
-            }
+        match rest.as_slice() {
+            [only] if unnamed => self.refuse_one(ty, *only, &flight, &shorten(&text, ERROR_LEN)),
+            rest if told => rest.iter().for_each(|id| self.accept_one(ty, *id, &flight)),
+            rest => self.repeat(ty, rest, unnamed),
+        }
+        if !told {
+            self.doubt(ty, &flight);
         }
         self.unpin(&flight);
     }
 
-    /// Which resources of a response an error is about, with what it says of each, and the
-    /// others.
-    fn blame(&self, flight: &Flight, text: &str) -> (Vec<(ResourceId, Arc<str>)>, Vec<ResourceId>) {
+    /// Sends again what a client may have ignored; one by one to find out what it refuses, if it
+    /// does not say.
+    fn repeat(&mut self, ty: ResourceType, ids: &[ResourceId], unnamed: bool) {
+        for id in ids.iter().filter(|id| self.sent.contains(id.0)) {
+            self.watches.get_mut(ty).dirty.insert(id.0);
+            if unnamed {
+                self.alone.insert(id.0);
+            }
+        }
+    }
+
+    /// Nobody knows how much of a response the client took.
+    fn doubt(&mut self, ty: ResourceType, flight: &Flight) {
+        for name in &flight.removed {
+            let found = self.resolve(ty, name);
+            let watch = self.watches.get_mut(ty);
+            match found {
+                // It is back, and the client may still have it.
+                Some(id) if watch.dirty.contains(id.0) && !is_referred(ty) => {
+                    self.sent.insert(id.0);
+                }
+                Some(_) => {}
+                None if watch.missing.contains(name) => watch.unknown.push(Arc::clone(name)),
+                None => {
+                    watch.gone.insert(Arc::clone(name));
+                }
+            }
+        }
+        let is_set = matches!(ty, ResourceType::Cluster | ResourceType::Listener)
+            && self.variant == Variant::StateOfTheWorld;
+        // What it keeps stays in every set, where it would hide what else the client refuses.
+        for id in flight.ids.iter().filter(|_| is_set) {
+            if self.memory.give_up(*id) {
+                self.watches.get_mut(ty).dirty.insert(id.0);
+            }
+        }
+    }
+
+    /// What an error says of the resources of a response.
+    fn blame(&self, flight: &Flight, text: &str) -> Blame {
         let mut named = Vec::new();
         let mut rest = Vec::new();
         for id in &flight.ids {
-            let resource = flight.older(*id).or_else(|| self.snapshot.resource(*id));
+            let current = self.snapshot.resource(*id);
+            let resource = flight.older(*id).flatten().or(current);
             let name = resource.map(|resource| &resource.name);
             match name.and_then(|name| Some((name, mention(text, name)?))) {
                 Some((name, at)) => named.push((*id, name, at)),
                 None => rest.push(*id),
             }
         }
-        if let ([only], []) = (rest.as_slice(), named.as_slice()) {
-            return (vec![(*only, shorten(text, ERROR_LEN))], Vec::new());
-        }
         let places: Vec<_> = named.iter().map(|(_, _, at)| *at).collect();
         let said = |(id, name, at): (ResourceId, &Arc<str>, usize)| {
             (id, shorten(about(text, name, at, &places), ERROR_LEN))
         };
-        (named.into_iter().map(said).collect(), rest)
+        let named = named.into_iter().map(said).collect();
+        Blame { named, rest }
     }
 
     fn refuse_one(&mut self, ty: ResourceType, id: ResourceId, flight: &Flight, error: &Arc<str>) {
@@ -187,14 +241,15 @@ impl Session {
         let Some(current) = self.snapshot.resource(id).cloned() else {
             return;
         };
-        let watch = self.watches.get(ty);
-        let replaced = watch.dirty.contains(id.0) || watch.is_flying(id);
-        let older = flight.older(id).cloned();
-        let version = match &older {
-            Some(older) => Some(older.version),
-            None if replaced => None,
+        let older = flight.older(id);
+        let version = match older {
+            Some(older) => older.map(|older| older.version),
             None => Some(current.version),
         };
+        let known = self.memory.refused(id).map(|refused| refused.version);
+        if version.is_some() && known == version {
+            return;
+        }
         let (name, error) = (Arc::clone(&current.name), Arc::clone(error));
         self.events.push(Event::Refused(Refusal {
             id,
@@ -203,34 +258,35 @@ impl Session {
             version,
             error,
         }));
+        let watch = self.watches.get(ty);
+        let replaced = older.is_some() && (watch.dirty.contains(id.0) || watch.is_flying(id));
         if replaced || !self.sent.contains(id.0) {
             // Something newer is on its way.
             return;
         }
-        let fallback = self.fallback(id, older.is_some());
-        match fallback {
-            Fallback::Resource(_) => {
-                self.watches.get_mut(ty).dirty.insert(id.0);
-            }
-            Fallback::Nothing => {
-                self.watches.get_mut(ty).dirty.insert(id.0);
-                self.substituted.remove(id.0);
-            }
-            Fallback::Kept => {}
+        // What was older was a fallback itself.
+        let fallback = match older {
+            Some(_) => Fallback::Nothing,
+            None => self.before(id),
+        };
+        if matches!(fallback, Fallback::Nothing) {
+            self.substituted.remove(id.0);
         }
-        self.memory.refuse(id, current.version, fallback);
+        if self.memory.refuse(id, current.version, fallback) {
+            self.watches.get_mut(ty).dirty.insert(id.0);
+        }
     }
 
-    /// What to send instead of a refused version; `last` if that was a fallback itself.
-    fn fallback(&mut self, id: ResourceId, last: bool) -> Fallback {
-        let accepted = self.memory.take(id);
-        let untried = self.unaccepted.contains(id.0);
-        let predecessor = self.snapshot.predecessor(id).filter(|_| !untried);
-        match accepted.or_else(|| predecessor.cloned()) {
-            Some(resource) if !last => Fallback::Resource(resource),
-            _ if untried || last => Fallback::Nothing,
-            _ => Fallback::Kept,
+    /// What the client had before a slot's content, which it has not accepted.
+    pub(super) fn before(&self, id: ResourceId) -> Fallback {
+        if self.unaccepted.contains(id.0) {
+            return Fallback::Nothing;
         }
+        let predecessor = || self.snapshot.predecessor(id).cloned();
+        self.memory
+            .before(id)
+            .or_else(|| predecessor().map(Fallback::Resource))
+            .unwrap_or(Fallback::Kept)
     }
 }
 

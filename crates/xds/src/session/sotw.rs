@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::delta::Batch;
+use super::memory::Fallback;
 use super::order::ORDER;
 use super::watch::FLIGHTS;
 use super::{Content, Session};
@@ -142,14 +143,16 @@ impl Session {
             .flat_map(|flight| &flight.ids);
         let suspect: IdSet = news.iter().chain(flying).map(|id| id.0).collect();
         for id in self.wanted(ty).iter().map(ResourceId) {
-            let waits = later.is_some_and(|later| later.contains(&id));
-            let content = if waits {
-                self.before(id)
-            } else {
-                self.content(id)
-            };
-            let new = !waits && suspect.contains(id.0);
-            match content {
+            if later.is_some_and(|later| later.contains(&id)) {
+                // Where nobody knows what the client had, it has to do without: anything else
+                // might be why it refuses the set.
+                if let Fallback::Resource(resource) = self.before(id) {
+                    all.push(resource);
+                }
+                continue;
+            }
+            let new = suspect.contains(id.0);
+            match self.content(id) {
                 Content::Current(resource) | Content::Older(resource) if !new => all.push(resource),
                 Content::Current(resource) => {
                     batch.add(id, &resource, resource.sotw(), true);
@@ -161,7 +164,7 @@ impl Session {
                 }
                 // A set without it would take from the client what it has.
                 Content::Kept => {
-                    batch.kept.push(id);
+                    batch.ids.push(id);
                     all.extend(self.snapshot.resource(id).cloned());
                 }
                 Content::Nothing if new => batch.dropped.push(id),
@@ -176,19 +179,6 @@ impl Session {
         );
         all.sort_by(|a, b| a.name.cmp(&b.name));
         (batch, all)
-    }
-
-    /// What the client had before the content that is being tried.
-    fn before(&self, id: ResourceId) -> Content {
-        let accepted = self
-            .memory
-            .accepted(id)
-            .or_else(|| self.snapshot.predecessor(id));
-        match accepted {
-            _ if self.unaccepted.contains(id.0) => Content::Nothing,
-            Some(resource) => Content::Older(Arc::clone(resource)),
-            None => Content::Kept,
-        }
     }
 
     fn send_set(
@@ -226,8 +216,10 @@ impl Session {
             .map(|(_, resource)| resource.sotw())
             .collect();
         self.record(ty, nonce, &mut batch, now);
-        // A version that a client may bring again must mean that it has everything.
-        let version = if self.watches.get(ty).dirty.is_empty() {
+        // A version that a client may bring again must mean that it has everything, also if it
+        // refuses what it has not answered yet.
+        let watch = self.watches.get(ty);
+        let version = if watch.dirty.is_empty() && watch.flights.len() == 1 {
             self.full_version(ty).to_string()
         } else {
             format!("part {nonce}")

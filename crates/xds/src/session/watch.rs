@@ -29,6 +29,10 @@ pub struct Status {
     pub error: Option<Arc<str>>,
 }
 
+/// No slot. Responses that are on their way carry this for slots that were released since, and
+/// may be refused because of it.
+pub(super) const RELEASED: ResourceId = ResourceId(u32::MAX);
+
 /// A response that the client has not answered.
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -37,30 +41,27 @@ pub(super) struct Flight {
     pub(super) merged_from: u64,
     pub(super) ids: Vec<ResourceId>,
     /// What it carried of those ids whose slots hold something else: content that was replaced
-    /// since, or a substitute.
-    pub(super) older: Vec<(ResourceId, Arc<Resource>)>,
+    /// since, as far as it is kept, or a substitute.
+    pub(super) older: Vec<(ResourceId, Option<Arc<Resource>>)>,
+    /// Names that it told the client to drop.
+    pub(super) removed: Vec<Arc<str>>,
 }
 
 impl Flight {
-    pub(super) fn new(
-        nonce: u64,
-        ids: Vec<ResourceId>,
-        older: Vec<(ResourceId, Arc<Resource>)>,
-    ) -> Self {
+    pub(super) fn new(nonce: u64) -> Self {
         Self {
             nonce,
             merged_from: nonce,
-            ids,
-            older,
+            ids: Vec::new(),
+            older: Vec::new(),
+            removed: Vec::new(),
         }
     }
 
-    /// What it carried for `id`, if that is not what the slot holds now.
-    pub(super) fn older(&self, id: ResourceId) -> Option<&Arc<Resource>> {
-        self.older
-            .iter()
-            .find(|(held, _)| *held == id)
-            .map(|(_, resource)| resource)
+    /// What it carried for `id`, if that is not what the slot holds now; and that, if it is kept.
+    pub(super) fn older(&self, id: ResourceId) -> Option<Option<&Arc<Resource>>> {
+        let (_, resource) = self.older.iter().find(|(held, _)| *held == id)?;
+        Some(resource.as_ref())
     }
 }
 
@@ -79,6 +80,8 @@ pub(super) struct Watch {
     pub(super) unknown: Vec<Arc<str>>,
     /// Names that the client has and must drop.
     pub(super) gone: BTreeSet<Arc<str>>,
+    /// Those names that are gone of which the client never accepted any version.
+    pub(super) untaken: NameSet,
     /// A response is due even if it is empty.
     pub(super) owed: bool,
     /// Unanswered responses, oldest first.
@@ -89,17 +92,26 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// The newest unanswered response that carries `id`.
-    pub(super) fn flight_mut(&mut self, id: ResourceId) -> Option<&mut Flight> {
+    /// The unanswered responses that carry `id`.
+    pub(super) fn flights_of(&mut self, id: ResourceId) -> impl Iterator<Item = &mut Flight> {
         self.flights
             .iter_mut()
-            .rev()
-            .find(|flight| flight.ids.contains(&id))
+            .filter(move |flight| flight.ids.contains(&id))
     }
 
     /// Whether an unanswered response carries `id`.
     pub(super) fn is_flying(&self, id: ResourceId) -> bool {
         self.flights.iter().any(|flight| flight.ids.contains(&id))
+    }
+
+    /// Carries what unanswered responses brought for a slot over to another one.
+    pub(super) fn rename_flights(&mut self, from: ResourceId, to: ResourceId) {
+        for flight in &mut self.flights {
+            let older = flight.older.iter_mut().map(|(id, _)| id);
+            for id in flight.ids.iter_mut().chain(older).filter(|id| **id == from) {
+                *id = to;
+            }
+        }
     }
 
     /// Remembers a response until it is answered.
@@ -113,6 +125,9 @@ impl Watch {
                 merged_from,
                 ids,
                 older,
+                // Only clusters come here, and their removals are not mixed with anything that a
+                // client could refuse.
+                removed: _,
             }) = self.flights.pop_front()
                 && let Some(next) = self.flights.front_mut()
             {
@@ -121,7 +136,11 @@ impl Watch {
                 // A client that never answers must not cost more with every change.
                 next.ids.sort_unstable();
                 next.ids.dedup();
-                next.older.extend(older);
+                for (id, held) in older {
+                    if held.is_some() || next.older(id).is_none() {
+                        next.older.push((id, held));
+                    }
+                }
             }
         }
     }

@@ -23,6 +23,9 @@ pub enum Complaint {
     Unnamed,
     /// It names the first one, and the end of the text is cut off, as Envoy does.
     Cut,
+    /// It names nothing and takes nothing of the response: what Envoy does with one that it cannot
+    /// read, or of which a field breaks a constraint.
+    Whole,
 }
 
 /// The client. A cluster whose body starts with `eds` makes it ask for endpoints under the
@@ -125,6 +128,9 @@ impl Client {
         let ty = frame.ty;
         let response = decode(self.variant, frame);
         let mut line = ty.short().to_owned();
+        if self.complaint == Complaint::Whole && self.refuse_whole(ty, &response) {
+            return;
+        }
         let mut refused = Vec::new();
         let mut present = BTreeSet::new();
         for received in response.resources {
@@ -192,6 +198,23 @@ impl Client {
         self.answer(ty, response.nonce, response.version_info, &refused);
     }
 
+    /// Refuses a response that has anything bad in it.
+    fn refuse_whole(&mut self, ty: ResourceType, response: &Response) -> bool {
+        let values = response
+            .resources
+            .iter()
+            .filter_map(|resource| resource.value.as_deref());
+        let (names, bodies): (Vec<_>, Vec<_>) = values.map(split).unzip();
+        let refuses = bodies.iter().any(|body| body.starts_with("bad"));
+        if refuses {
+            self.log
+                .push(format!("{} {} refused", ty.short(), names.join(" ")));
+            let (nonce, version) = (response.nonce.clone(), response.version_info.clone());
+            self.answer(ty, nonce, version, &names);
+        }
+        refuses
+    }
+
     fn knows_table(&self, host: &str) -> bool {
         let table = host.split_once('/').map_or("", |(table, _)| table);
         self.held
@@ -248,7 +271,7 @@ impl Client {
             (names, Complaint::Named) => {
                 Some(format!("Error adding/updating {}: no", names.join(", ")))
             }
-            (_, Complaint::Unnamed) => Some("no".to_owned()),
+            (_, Complaint::Unnamed | Complaint::Whole) => Some("no".to_owned()),
             ([first, ..], Complaint::Cut) => {
                 Some(format!("Error adding/updating {first}: no, ...(truncated)"))
             }

@@ -5,5 +5,6 @@ mod delta;
 mod hostile;
 mod interleaving;
 mod refusals;
+mod regressions;
 mod sotw;
 mod world;
