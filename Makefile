@@ -1,9 +1,6 @@
 # What a person runs. Prerequisites: Rust, Python 3 with pip, make; see README.md.
 CARGO ?= cargo
 ONCE ?=
-# Where property tests begin to search. The same for everybody, so that what fails is due to a change; another one
-# searches elsewhere (make test SEED=2), and so does plain `cargo test`.
-SEED ?= 1
 
 .PHONY: help demo test test-root bench fmt
 
@@ -26,7 +23,7 @@ test: ## everything that must hold and needs no root: format, lints, behaviour w
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) xtask envoy
-	PROPTEST_RNG_SEED=$(SEED) $(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace
 	$(CARGO) xtask check
 
 test-root: ## what needs root, ip, nft and setpriv besides: transparent capture, in network namespaces
