@@ -11,12 +11,16 @@ use prost::Message;
 use mesh::view::View;
 use target_envoy::{Emitted, Kind};
 
+#[path = "facts/authorization.rs"]
+mod authorization;
 #[path = "facts/clusters.rs"]
 mod clusters;
 #[path = "facts/listeners.rs"]
 mod listeners;
 #[path = "facts/routes.rs"]
 mod routes;
+#[path = "facts/statements.rs"]
+mod statements;
 #[path = "views/views.rs"]
 mod views;
 

@@ -26,6 +26,9 @@ const NETWORK_RBAC: &str = "envoy.filters.network.rbac";
 const HTTP_EXT_AUTHZ: &str = "envoy.filters.http.ext_authz";
 const NETWORK_EXT_AUTHZ: &str = "envoy.filters.network.ext_authz";
 
+/// Istio's prefix of statistics about connections.
+const STATISTICS: &str = "tcp.";
+
 /// For requests.
 pub(super) fn requests(
     security: &InboundSecurity,
@@ -74,7 +77,6 @@ fn without(headers: BTreeSet<String>) -> envoy::hcm::HttpFilter {
 
 /// For connections.
 pub(crate) fn connections(
-    statistics: &str,
     security: &InboundSecurity,
     layer: Layer,
     references: &mut References,
@@ -84,13 +86,13 @@ pub(crate) fn connections(
         match station {
             Station::Judge { enforced, tried } => {
                 let tried = tried.map(|(it, prefix)| (it, prefix.to_owned()));
-                all.push(network_rbac(statistics, enforced, tried));
+                all.push(network_rbac(enforced, tried));
             }
             Station::Ask(provider, authorizer, rules) => {
                 references.insert(names::cluster(&authorizer.cluster));
                 let prefix = asking_prefix(provider);
                 let asked = asked(NETWORK_RBAC, &prefix);
-                all.push(network_rbac(statistics, None, Some((rules, prefix))));
+                all.push(network_rbac(None, Some((rules, prefix))));
                 let asks = ext_authz::of_connections(authorizer, asked);
                 all.push(network(NETWORK_EXT_AUTHZ, &asks));
             }
@@ -131,17 +133,13 @@ fn http_rbac(enforced: Option<Rbac>, shadow: Option<(Rbac, String)>) -> envoy::h
     filter(HTTP_RBAC, envoy::any(&config))
 }
 
-fn network_rbac(
-    statistics: &str,
-    enforced: Option<Rbac>,
-    shadow: Option<(Rbac, String)>,
-) -> envoy::listener::Filter {
+fn network_rbac(enforced: Option<Rbac>, shadow: Option<(Rbac, String)>) -> envoy::listener::Filter {
     let (shadow_rules, shadow_rules_stat_prefix) = shadow.unzip();
     let config = envoy::network_rbac::Rbac {
         rules: enforced,
         shadow_rules,
         shadow_rules_stat_prefix: shadow_rules_stat_prefix.unwrap_or_default(),
-        stat_prefix: format!("tcp.{}", names::statistics(statistics)),
+        stat_prefix: STATISTICS.to_owned(),
         ..Default::default()
     };
     network(NETWORK_RBAC, &config)

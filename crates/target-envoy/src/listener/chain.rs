@@ -11,7 +11,7 @@ use super::Filters;
 use crate::authorization::Layer;
 use crate::filters::http::{Entrance, Routes, Side};
 use crate::filters::{authorization, http, tcp};
-use crate::{names, tls};
+use crate::tls;
 
 impl Filters<'_> {
     /// Requests.
@@ -32,9 +32,7 @@ impl Filters<'_> {
         entrance: Entrance<'_>,
         layer: Layer,
     ) -> Vec<envoy::listener::Filter> {
-        let statistics = names::cluster(cluster);
-        let mut all =
-            authorization::connections(&statistics, entrance.security, layer, self.references);
+        let mut all = authorization::connections(entrance.security, layer, self.references);
         all.push(tcp::admitted(
             cluster,
             entrance.door,

@@ -167,9 +167,13 @@ fn outbound_listeners_inspect_only_to_tell_apart() {
 /// The connection manager of a listener's first chain.
 fn manager(view: mesh::view::listener::Listener) -> HttpConnectionManager {
     let (_, listener): (_, Listener) = read(View::Listener(Arc::new(view)));
-    let filter = &listener.filter_chains[0].filters[0];
+    open(config(&listener.filter_chains[0].filters[0]))
+}
+
+/// The configuration of a network filter.
+pub fn config(filter: &pb::listener::v3::Filter) -> &wkt::Any {
     match &filter.config_type {
-        Some(pb::listener::v3::filter::ConfigType::TypedConfig(config)) => open(config),
+        Some(pb::listener::v3::filter::ConfigType::TypedConfig(config)) => config,
         other => panic!("no configuration: {other:?}"),
     }
 }
