@@ -15,12 +15,18 @@ use target_envoy::{Emitted, Kind};
 mod authorization;
 #[path = "facts/clusters.rs"]
 mod clusters;
+#[path = "facts/jwt.rs"]
+mod jwt;
 #[path = "facts/listeners.rs"]
 mod listeners;
+#[path = "facts/mtls.rs"]
+mod mtls;
 #[path = "facts/routes.rs"]
 mod routes;
 #[path = "facts/statements.rs"]
 mod statements;
+#[path = "facts/tls.rs"]
+mod tls;
 #[path = "views/views.rs"]
 mod views;
 
