@@ -36,7 +36,8 @@ impl Upstream<'_> {
     ) -> UpstreamTls {
         match (said, self.certificates) {
             (Some(ClientTls::Disable), _) => UpstreamTls::Off,
-            (Some(other @ (ClientTls::Simple(_) | ClientTls::Mutual { .. })), _) => {
+            (Some(mut other @ (ClientTls::Simple(_) | ClientTls::Mutual { .. })), _) => {
+                self.name(&mut other);
                 UpstreamTls::Other(other, security.outside_tls.clone())
             }
             (Some(ClientTls::Mesh { .. }) | None, Certificates::None) => UpstreamTls::Off,
@@ -57,6 +58,16 @@ impl Upstream<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Where a policy names no servers, the names that the entry says count (Istio).
+    fn name(&self, said: &mut ClientTls) {
+        let (ClientTls::Simple(server) | ClientTls::Mutual { server, .. }) = said else {
+            return;
+        };
+        if server.names.is_empty() {
+            server.names.clone_from(&self.service.names);
         }
     }
 

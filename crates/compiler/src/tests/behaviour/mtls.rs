@@ -268,6 +268,31 @@ fn accounts_have_the_names_of_the_trust_domain_and_its_aliases() {
     );
 }
 
+#[test]
+fn an_entry_names_the_servers_that_a_policy_does_not_name() {
+    for (said, expected) in [(vec![], "entry"), (vec![Arc::from("policy")], "policy")] {
+        let mut entry = entry("a", "e", "ext.com", Resolution::Declared);
+        entry.names = vec![Arc::from("entry")];
+        let mut policies = policies("a", "dr", "ext.com", &[]);
+        policies.policy.all.tls = Some(ClientTls::Simple(ServerCheck {
+            sni: Arc::from(""),
+            trust: ServerTrust::System,
+            names: said,
+            revoked: Arc::from(""),
+        }));
+        let units = [service_unit(entry), policies_unit(policies)];
+        let views = compile(&units, proxy("b", "x"));
+        let names = views.values().find_map(|view| match view {
+            View::Cluster(cluster) => match &cluster.tls {
+                UpstreamTls::Other(ClientTls::Simple(server), _) => Some(server.names.clone()),
+                _ => None,
+            },
+            _ => None,
+        });
+        assert_eq!(names, Some(vec![Arc::from(expected)]));
+    }
+}
+
 /// Whether the instances speak it: `10.0.0.1 Mesh`.
 fn instances(units: &[Arc<Unit>]) -> Vec<String> {
     let views = compile(units, proxy("b", "x"));
