@@ -21,9 +21,11 @@ pub(crate) fn parse(address: &str, length: Option<u32>) -> Option<IpNet> {
     IpNet::new(address, length).ok().map(|range| range.trunc())
 }
 
-/// Whether the address is in the range. Ranges of one family know nothing of the other.
+/// Whether the address is in the range. Ranges of one family know nothing of the other; nobody
+/// has the unspecified address, which stands for one that is not known.
 pub(crate) fn contains(within: &CidrRange, address: IpAddr) -> Answer {
     match range(within) {
+        Some(_) if address.is_unspecified() => Answer::unknown("the address of the client"),
         Some(range) => range.contains(&address).into(),
         None => Answer::unknown(format!(
             "the range of addresses {}/{}",
@@ -56,6 +58,9 @@ mod tests {
             let address = address.parse().expect("an address");
             assert_eq!(contains(&range, address), expected, "{prefix} {address}");
         }
+        let everything = CidrRange::default();
+        let anybody = IpAddr::from([0, 0, 0, 0]);
+        assert!(matches!(contains(&everything, anybody), Answer::Unknown(_)));
         for (prefix, length) in [("x", 1), ("10.0.0.0", 33)] {
             let range = CidrRange {
                 address_prefix: prefix.to_owned(),

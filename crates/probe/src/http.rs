@@ -3,6 +3,7 @@
 mod address;
 mod codec;
 mod host;
+mod mutation;
 mod path;
 mod peer;
 
@@ -155,6 +156,8 @@ fn last(
     } else if is::<envoy::http_set_filter_state::Config>(config) {
         let config: envoy::http_set_filter_state::Config = read(config)?;
         filter_state::set(&config.on_request_headers, traffic)?;
+    } else if is::<envoy::header_mutation::HeaderMutation>(config) {
+        mutation::apply(&read(config)?, traffic)?;
     } else if !is_harmless(config)? {
         return Err(unknown(format!("the filter {name}")));
     }

@@ -36,7 +36,7 @@ mod traffic;
 use ferromesh_envoy as envoy;
 
 pub use request::{Certificate, Chain, ClientHello, HttpRequest, HttpVersion, Peer, Request};
-pub use verdict::{Action, Outcome, PolicyName, Said, Shadow, Step, Verdict};
+pub use verdict::{Action, Outcome, PolicyName, Said, Shadow, ShadowOutcome, Step, Verdict};
 
 /// What a connection to this listener, and the request on it if there is one, would meet.
 pub fn ask(listener: &envoy::listener::Listener, request: &Request) -> Verdict {

@@ -100,6 +100,7 @@ fn shadow(
     let fields = std::iter::once(result).chain(effective);
     traffic.metadata.add(filter, fields);
     verdict.shadows.push(Shadow {
+        prefix: prefix.to_owned(),
         action,
         policy,
         outcome,

@@ -10,7 +10,8 @@ pub struct Request {
     /// Where the client wanted to connect to: the workload's address and port, whatever the
     /// listener's own.
     pub destination: SocketAddr,
-    /// Where it connects from, as the proxy sees it.
+    /// Where it connects from, as the proxy sees it. The unspecified address (`0.0.0.0`) stands
+    /// for one that is not known.
     pub source: SocketAddr,
     /// Who it is.
     pub peer: Peer,

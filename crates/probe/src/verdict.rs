@@ -61,6 +61,8 @@ pub enum Outcome {
 /// What a policy that is only tried says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadow {
+    /// The prefix of its statistics, which says what it is tried for.
+    pub prefix: String,
     /// What its rules do.
     pub action: Action,
     /// The policy that matches; `None` = none does.

@@ -110,6 +110,23 @@ fn parameter(path: &str, wanted: &str) -> Option<String> {
     })
 }
 
+/// The path without a parameter.
+pub(super) fn without_parameter(path: &str, name: &str) -> String {
+    let Some((path, query)) = path.split_once('?') else {
+        return path.to_owned();
+    };
+    let is_other = |pair: &&str| {
+        let (other, _) = pair.split_once('=').unwrap_or((pair, ""));
+        decoded(other) != name
+    };
+    let others: Vec<_> = query.split('&').filter(is_other).collect();
+    if others.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", others.join("&"))
+    }
+}
+
 /// `%41` as `A`.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
@@ -180,6 +197,17 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(all(&provider), ["def", "ghi"]);
+    }
+
+    #[test]
+    fn a_parameter_is_taken_away() {
+        for (path, expected) in [
+            ("/a", "/a"),
+            ("/a?t=1", "/a"),
+            ("/a?b=2&t=1&%74=3&c", "/a?b=2&c"),
+        ] {
+            assert_eq!(without_parameter(path, "t"), expected, "{path}");
+        }
     }
 
     #[test]

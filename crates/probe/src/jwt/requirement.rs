@@ -291,8 +291,12 @@ impl<'a, 'b> Court<'a, 'b> {
         {
             match &found.place {
                 Place::Header { name, .. } => headers.remove(name),
-                // The query has no say in what follows.
-                Place::Parameter(_) | Place::Cookie(_) => {}
+                Place::Parameter(name) => {
+                    let path = location::without_parameter(headers.path(), name);
+                    headers.set(":path", &path);
+                }
+                // Envoy leaves cookies alone.
+                Place::Cookie(_) => {}
             }
         }
         let struct_of = |fields: &Map<String, serde_json::Value>| Struct {
