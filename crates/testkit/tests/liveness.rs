@@ -11,16 +11,24 @@ use ferromesh_api::Object;
 use ferromesh_compiler::{Bound, Certificates, Compiler, Interception, Proxy, Tables};
 use ferromesh_dialects::support::{Status, fields};
 use ferromesh_kube_source::yaml;
+use ferromesh_mesh::decl::Declaration;
+use ferromesh_mesh::decl::key_set::KeySet;
 use ferromesh_mesh::name::{Namespace, WorkloadName};
+use ferromesh_mesh::origin::ObjectRef;
+use ferromesh_mesh::policy::jwt::KeySource;
+use ferromesh_mesh::unit::Unit;
 use ferromesh_testkit::replica::{Replica, Served};
 use serde_json::Value;
 
 const WORLD: &str = include_str!("liveness/world.yaml");
-const EXAMPLES: [&str; 4] = [
+const EXAMPLES: [&str; 7] = [
     include_str!("liveness/examples/virtual-service.yaml"),
     include_str!("liveness/examples/destination-rule.yaml"),
     include_str!("liveness/examples/entries.yaml"),
     include_str!("liveness/examples/sidecar.yaml"),
+    include_str!("liveness/examples/authorization-policy.yaml"),
+    include_str!("liveness/examples/peer-authentication.yaml"),
+    include_str!("liveness/examples/request-authentication.yaml"),
 ];
 /// A world's DestinationRule, in force where the example is none, so that subsets exist.
 const SUBSETS: &str = "
@@ -46,10 +54,14 @@ spec:
 ";
 
 /// Leaves whose effect no proxy's configuration can show, with the reason.
-const NOT_SHOWN: [(&str, &str); 3] = [
+const NOT_SHOWN: [(&str, &str); 4] = [
     (
         "ServiceEntry location",
         "tells whom mutual TLS is spoken with; all is plaintext before there is any",
+    ),
+    (
+        "RequestAuthentication jwtRules[].timeout",
+        "bounds how long the control plane fetches keys, which no proxy does",
     ),
     (
         "Sidecar egress[].port.name",
@@ -103,6 +115,23 @@ fn proxies() -> Vec<Proxy> {
     proxies
 }
 
+/// Keys that the control plane has fetched for the examples.
+fn fetched_keys() -> Unit {
+    Unit {
+        object: Arc::new(ObjectRef {
+            group: Arc::from("ferromesh"),
+            kind: Arc::from("KeySet"),
+            namespace: Arc::from(""),
+            name: Arc::from("keys"),
+        }),
+        declarations: vec![Declaration::KeySet(Arc::new(KeySet {
+            source: KeySource::Uri(Arc::from("https://issuer.example/keys")),
+            keys: Arc::from(r#"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#),
+        }))],
+        diagnostics: Vec::new(),
+    }
+}
+
 /// What all proxies are served with this example, and whether admission denies it.
 fn served(example: &Value) -> (Vec<Served>, bool) {
     let mut compiler = Compiler::new();
@@ -122,6 +151,7 @@ fn served(example: &Value) -> (Vec<Served>, bool) {
         assert!(unit.diagnostics.is_empty(), "{:#?}", unit.diagnostics);
         compiler.replace(Arc::new(unit));
     }
+    compiler.replace(Arc::new(fetched_keys()));
     let object = Object::new(example.clone()).unwrap_or_else(|fault| panic!("{fault}"));
     let unit = ferromesh_dialects::lower(&object);
     let refused = unit.is_refused();
