@@ -182,9 +182,15 @@ fn rsa(entry: &Entry) -> Result<Key, String> {
     if components.e.len() < 3 || components.e.last().is_none_or(|last| last % 2 == 0) {
         return Err("e: not an odd number from 65537 on".to_owned());
     }
+    let unfit = || "n: not an RSA key of 2048 to 8192 bits".to_owned();
+    let first = components.n.first().map_or(8, |byte| byte.leading_zeros());
+    let bits = (components.n.len() * 8).saturating_sub(first as usize);
+    if !(2048..=8192).contains(&bits) {
+        return Err(unfit());
+    }
     let key = components
         .to_parsed_public_key(parameters)
-        .map_err(|_| "not an RSA key of 2048 to 8192 bits".to_owned())?;
+        .map_err(|_| unfit())?;
     Ok(Key {
         algorithm,
         key: Arc::new(key),

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod garbage;
+mod keys;
 mod logs;
 mod plugged_in;
 mod requests;

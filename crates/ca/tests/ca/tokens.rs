@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use ferromesh_ca::service::Call;
 use ferromesh_ca::{Phase, Reason};
 use serde_json::{Value, json};
 
@@ -291,6 +292,29 @@ async fn keys_are_fetched_when_they_are_new_and_seldom_otherwise() {
     world
         .refuses(Reason::UnknownKey, &key.token(&claims()), &csr())
         .await;
+}
+
+#[tokio::test]
+async fn those_who_come_while_keys_are_fetched_wait_for_the_same_ones() {
+    let (world, key) = World::new();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let service = world.service.clone();
+        let header = format!("Bearer {}", key.token(&claims()));
+        let body = crate::world::request(&csr(), 0).render();
+        calls.spawn(async move {
+            let call = Call {
+                authorization: Some(&header),
+                chain: &[],
+                body: &body,
+            };
+            service.create_certificate(call).await
+        });
+    }
+    for answer in calls.join_all().await {
+        answer.expect("a certificate");
+    }
+    assert_eq!(world.jwks.fetches.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

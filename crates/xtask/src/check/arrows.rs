@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "chassis",
         ],
     ),
-    ("agent", &["envoy", "xds", "chassis"]),
+    ("agent", &["identity", "proto", "envoy", "xds", "chassis"]),
     (
         "operator",
         &[

@@ -12,7 +12,15 @@ const TOLERATED: &[(&str, &str)] = &[
         "base64",
         "k8s-openapi and tonic are at 0.22, serde-saphyr at 0.23",
     ),
+    (
+        "bit-vec",
+        "yasna (rcgen) is at 0.9, proptest (tests only) at 0.10",
+    ),
     ("foldhash", "comes with hashbrown"),
+    (
+        "getrandom",
+        "0.2 is that of ring, which cargo lists for rustls-webpki and nobody builds",
+    ),
     (
         "hashbrown",
         "petgraph (prost-build, build time only) is at 0.15, indexmap at 0.17",
@@ -22,6 +30,7 @@ const TOLERATED: &[(&str, &str)] = &[
         "syn",
         "prost-derive and tracing-attributes are at 2; build time only",
     ),
+    ("untrusted", "aws-lc-rs is at 0.7, rustls-webpki at 0.9"),
 ];
 
 pub fn check(workspace: &Workspace) -> Vec<Finding> {
