@@ -11,6 +11,8 @@ use envoy::core::substitution_format_string::Format;
 use envoy::file_log::file_access_log::AccessLogFormat as FileFormat;
 use mesh::policy::access_log::{AccessLog, AccessLogFormat};
 
+use crate::filters::authorization::Audit;
+
 /// Istio's default line.
 const DEFAULT_TEXT: &str = concat!(
     "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% ",
@@ -69,13 +71,49 @@ const PEER: (&str, &str) = ("downstream_peer_principal", "%DOWNSTREAM_PEER_URI_S
 pub(crate) enum Writer {
     /// The proxy of who asks.
     Client,
-    /// The proxy of who is asked.
-    Server,
+    /// The proxy of who is asked, where this is audited.
+    Server(Audit),
 }
 
-/// The logs of a connection manager or a TCP proxy.
+/// The logs of a connection manager or a TCP proxy. What is to be audited is logged in any case.
 pub(crate) fn access_logs(log: &AccessLog, writer: Writer) -> Vec<envoy::accesslog::AccessLog> {
-    file(log, writer, None).into_iter().collect()
+    let log = match (log, writer) {
+        (AccessLog::Off, Writer::Server(Audit::Marked)) => file(&audit(), writer, Some(marked())),
+        (log, _) => file(log, writer, None),
+    };
+    log.into_iter().collect()
+}
+
+/// Where audited requests are logged if nothing else is.
+fn audit() -> AccessLog {
+    AccessLog::File {
+        path: Arc::from("/dev/stdout"),
+        format: AccessLogFormat::DefaultText,
+    }
+}
+
+/// What a policy that audits has marked.
+fn marked() -> envoy::accesslog::AccessLogFilter {
+    use envoy::matcher::metadata_matcher::PathSegment;
+    use envoy::matcher::metadata_matcher::path_segment::Segment;
+    use envoy::matcher::value_matcher::MatchPattern;
+    let key = Segment::Key("access_log_hint".to_owned());
+    let matcher = envoy::matcher::MetadataMatcher {
+        filter: "envoy.common".to_owned(),
+        path: vec![PathSegment { segment: Some(key) }],
+        value: Some(envoy::matcher::ValueMatcher {
+            match_pattern: Some(MatchPattern::BoolMatch(true)),
+        }),
+        invert: false,
+    };
+    envoy::accesslog::AccessLogFilter {
+        filter_specifier: Some(FilterSpecifier::MetadataFilter(
+            envoy::accesslog::MetadataFilter {
+                matcher: Some(matcher),
+                match_if_key_not_found: Some(false),
+            },
+        )),
+    }
 }
 
 /// The logs of a listener: only connections that no filter chain takes, which nobody else logs.
@@ -114,11 +152,11 @@ fn file(
 fn substitution(format: &AccessLogFormat, writer: Writer) -> envoy::core::SubstitutionFormatString {
     match (format, writer) {
         (AccessLogFormat::DefaultText, Writer::Client) => text(DEFAULT_TEXT),
-        (AccessLogFormat::DefaultText, Writer::Server) => {
+        (AccessLogFormat::DefaultText, Writer::Server(_)) => {
             text(&format!("{} {}", DEFAULT_TEXT.trim_end(), PEER.1))
         }
         (AccessLogFormat::DefaultJson, Writer::Client) => json(DEFAULT_JSON),
-        (AccessLogFormat::DefaultJson, Writer::Server) => {
+        (AccessLogFormat::DefaultJson, Writer::Server(_)) => {
             json(DEFAULT_JSON.into_iter().chain([PEER]))
         }
         (AccessLogFormat::Text(format), _) => text(format),

@@ -17,6 +17,7 @@ use mesh::policy::access_log::AccessLog;
 use mesh::view::listener::{Listener, ListenerName, ListenerTraffic};
 
 use crate::access_log::Writer;
+use crate::filters::authorization::Audit;
 use crate::route::References;
 use crate::{Emitted, Kind, access_log, endpoints, names};
 
@@ -66,7 +67,7 @@ fn listener(view: &Listener, references: &mut References) -> envoy::listener::Li
             let choice = outbound::choice(name, *bind, traffic, fallback, &mut filters);
             outbound::listener(*bind, ranges, choice, &mut filters)
         }
-        ListenerTraffic::HttpProxy { table } => outbound::http_proxy(name, table, &mut filters),
+        ListenerTraffic::HttpProxy { table } => outbound::http_proxy(name, table, &filters),
         ListenerTraffic::VirtualInbound {
             addresses,
             transparent,
@@ -100,7 +101,7 @@ fn listener(view: &Listener, references: &mut References) -> envoy::listener::Li
 
 fn writer(name: &ListenerName) -> Writer {
     match name {
-        ListenerName::VirtualInbound | ListenerName::Inbound(_) => Writer::Server,
+        ListenerName::VirtualInbound | ListenerName::Inbound(_) => Writer::Server(Audit::Nothing),
         ListenerName::VirtualOutbound | ListenerName::Outbound(_) | ListenerName::HttpProxy(_) => {
             Writer::Client
         }

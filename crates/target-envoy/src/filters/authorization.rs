@@ -12,7 +12,9 @@ use envoy::matcher::value_matcher::MatchPattern as Value;
 use envoy::matcher::{MetadataMatcher, StringMatcher, ValueMatcher};
 use envoy::mutation_rules::header_mutation::Action;
 use envoy::rbac::Rbac;
-use mesh::view::security::InboundSecurity;
+use mesh::policy::authorization as policy;
+use mesh::policy::authorization::Enforcement;
+use mesh::view::security::{InboundSecurity, Policy};
 
 use super::http::{HttpFilter, filter};
 use super::network;
@@ -29,8 +31,76 @@ const NETWORK_EXT_AUTHZ: &str = "envoy.filters.network.ext_authz";
 /// Istio's prefix of statistics about connections.
 const STATISTICS: &str = "tcp.";
 
+/// What is demanded of those who connect to a workload, as filters: the same at every port.
+pub(crate) struct Guard<'a> {
+    /// What is demanded.
+    pub(crate) security: &'a InboundSecurity,
+    /// Whether something is logged though nothing else is.
+    pub(crate) audit: Audit,
+    requests: Vec<envoy::hcm::HttpFilter>,
+    connections: Vec<envoy::listener::Filter>,
+    declared_connections: Vec<envoy::listener::Filter>,
+}
+
+impl<'a> Guard<'a> {
+    /// All filters.
+    pub(crate) fn new(security: &'a InboundSecurity, references: &mut References) -> Self {
+        Self {
+            security,
+            audit: Audit::of(security),
+            requests: requests(security, references),
+            connections: connections(security, Layer::Connections, references),
+            declared_connections: connections(security, Layer::DeclaredConnections, references),
+        }
+    }
+
+    /// Those for requests.
+    pub(crate) fn requests(&self) -> Vec<envoy::hcm::HttpFilter> {
+        self.requests.clone()
+    }
+
+    /// Those for connections.
+    pub(crate) fn connections(&self, declared: Declared) -> Vec<envoy::listener::Filter> {
+        match declared {
+            Declared::Connections => self.declared_connections.clone(),
+            Declared::Others => self.connections.clone(),
+        }
+    }
+}
+
+/// Whether something is to be logged whoever logs or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audit {
+    /// What a policy marks.
+    Marked,
+    /// Nothing.
+    Nothing,
+}
+
+impl Audit {
+    fn of(security: &InboundSecurity) -> Self {
+        let audits = |policy: &Policy| {
+            policy.action == policy::Action::Audit && policy.enforcement == Enforcement::Enforced
+        };
+        if security.authorization.iter().any(audits) {
+            Self::Marked
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// What a port is declared to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declared {
+    /// Nothing but connections.
+    Connections,
+    /// Requests, or nothing is declared.
+    Others,
+}
+
 /// For requests.
-pub(super) fn requests(
+fn requests(
     security: &InboundSecurity,
     references: &mut References,
 ) -> Vec<envoy::hcm::HttpFilter> {
@@ -76,7 +146,7 @@ fn without(headers: BTreeSet<String>) -> envoy::hcm::HttpFilter {
 }
 
 /// For connections.
-pub(crate) fn connections(
+fn connections(
     security: &InboundSecurity,
     layer: Layer,
     references: &mut References,

@@ -10,11 +10,10 @@ use hcm::ServerHeaderTransformation;
 use mesh::policy::access_log::AccessLog;
 use mesh::policy::path_normalization::PathNormalization;
 use mesh::view::listener::Bind;
-use mesh::view::security::InboundSecurity;
 
-use super::{authorization, marks, network};
+use super::authorization::Guard;
+use super::{marks, network};
 use crate::access_log::Writer;
-use crate::route::References;
 use crate::{access_log, config_source, forward_proxy, names, path_normalization};
 
 /// The HTTP filters. The order of declaration is the order in which requests pass them; routes
@@ -109,7 +108,7 @@ pub(crate) enum Side<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Entrance<'a> {
     /// What is demanded.
-    pub(crate) security: &'a InboundSecurity,
+    pub(crate) guard: &'a Guard<'a>,
     /// Where they come in.
     pub(crate) door: Door,
 }
@@ -129,22 +128,19 @@ pub(crate) fn requests(
     side: Side<'_>,
     routes: Routes,
     log: &AccessLog,
-    references: &mut References,
 ) -> envoy::listener::Filter {
     // Istio's names and, on the way in, the app's own header if it has one.
     let (server_name, server_header, writer) = match side {
         Side::Client(_) => ("", ServerHeaderTransformation::Overwrite, Writer::Client),
-        Side::Server(_) => (
+        Side::Server(Entrance { guard, door: _ }) => (
             "istio-envoy",
             ServerHeaderTransformation::PassThrough,
-            Writer::Server,
+            Writer::Server(guard.audit),
         ),
     };
     let judges = match side {
         Side::Client(_) => Vec::new(),
-        Side::Server(Entrance { security, door: _ }) => {
-            authorization::requests(security, references)
-        }
+        Side::Server(Entrance { guard, door: _ }) => guard.requests(),
     };
     let manager = envoy::hcm::HttpConnectionManager {
         stat_prefix: names::statistics(statistics),
@@ -178,7 +174,7 @@ pub(crate) fn requests(
 fn paths(side: Side<'_>) -> PathNormalization {
     match side {
         Side::Client(_) => PathNormalization::Base,
-        Side::Server(Entrance { security, door: _ }) => security.paths,
+        Side::Server(Entrance { guard, door: _ }) => guard.security.paths,
     }
 }
 
@@ -191,11 +187,11 @@ fn peers(
     match side {
         Side::Client(_)
         | Side::Server(Entrance {
-            security: _,
+            guard: _,
             door: Door::Open,
         }) => manager,
         Side::Server(Entrance {
-            security: _,
+            guard: _,
             door: Door::Mesh,
         }) => envoy::hcm::HttpConnectionManager {
             forward_client_cert_details: hcm::ForwardClientCertDetails::AppendForward as i32,

@@ -10,7 +10,7 @@ use mesh::policy::access_log::AccessLog;
 use mesh::view::cluster::ClusterName;
 use mesh::view::listener::{Affinity, TcpForward};
 
-use super::http::Door;
+use super::http::{Door, Entrance};
 use super::network;
 use crate::access_log::Writer;
 use crate::route::References;
@@ -77,13 +77,18 @@ pub(crate) fn to_cluster(
 /// then.
 pub(crate) fn admitted(
     cluster: &ClusterName,
-    door: Door,
+    entrance: Entrance<'_>,
     log: &AccessLog,
     references: &mut References,
 ) -> envoy::listener::Filter {
     let (statistics, specifier) = single(cluster, references);
-    let proxy = proxy(statistics, specifier, log, Writer::Server);
-    let proxy = match door {
+    let proxy = proxy(
+        statistics,
+        specifier,
+        log,
+        Writer::Server(entrance.guard.audit),
+    );
+    let proxy = match entrance.door {
         Door::Open => proxy,
         Door::Mesh => TcpProxy {
             upstream_connect_mode: UpstreamConnectMode::OnDownstreamTlsHandshake as i32,

@@ -8,20 +8,20 @@ use mesh::view::cluster::ClusterName;
 use mesh::view::listener::TcpForward;
 
 use super::Filters;
-use crate::authorization::Layer;
+use crate::filters::authorization::Declared;
 use crate::filters::http::{Entrance, Routes, Side};
-use crate::filters::{authorization, http, tcp};
+use crate::filters::{http, tcp};
 use crate::tls;
 
 impl Filters<'_> {
     /// Requests.
     pub(super) fn requests(
-        &mut self,
+        &self,
         statistics: &str,
         side: Side<'_>,
         routes: Routes,
     ) -> Vec<envoy::listener::Filter> {
-        let filter = http::requests(statistics, side, routes, self.log, self.references);
+        let filter = http::requests(statistics, side, routes, self.log);
         vec![filter]
     }
 
@@ -30,15 +30,10 @@ impl Filters<'_> {
         &mut self,
         cluster: &ClusterName,
         entrance: Entrance<'_>,
-        layer: Layer,
+        declared: Declared,
     ) -> Vec<envoy::listener::Filter> {
-        let mut all = authorization::connections(entrance.security, layer, self.references);
-        all.push(tcp::admitted(
-            cluster,
-            entrance.door,
-            self.log,
-            self.references,
-        ));
+        let mut all = entrance.guard.connections(declared);
+        all.push(tcp::admitted(cluster, entrance, self.log, self.references));
         all
     }
 

@@ -15,7 +15,8 @@ use mesh::view::security::InboundSecurity;
 use super::chain::{Speaks, chain, to_port};
 use super::mtls::{self, Serves};
 use super::{Filters, bound, inspectors, on};
-use crate::authorization::{Layer, needs_server_name};
+use crate::authorization::needs_server_name;
+use crate::filters::authorization::{Declared, Guard};
 use crate::filters::http::{Entrance, Routes, Side};
 use crate::{names, route};
 
@@ -27,11 +28,12 @@ pub(super) fn listener(
     filters: &mut Filters<'_>,
 ) -> envoy::listener::Listener {
     let named = needs_server_name(security);
+    let guard = Guard::new(security, filters.references);
     let part = Part {
         name: names::listener(name),
         matched: None,
         named,
-        security,
+        guard: &guard,
     };
     envoy::listener::Listener {
         listener_filters: inspectors::of_port(port, named),
@@ -69,6 +71,7 @@ impl Captured<'_> {
     }
 
     fn chains(&self, named: bool, filters: &mut Filters<'_>) -> Vec<FilterChain> {
+        let guard = Guard::new(self.security, filters.references);
         let first = self.addresses.first();
         // Who connects to the listener itself would be sent back to it for ever.
         let itself = first.map(|own| {
@@ -83,25 +86,22 @@ impl Captured<'_> {
                 name: names::bound(SocketAddr::new(any, port.port)),
                 matched: Some(port.port),
                 named,
-                security: self.security,
+                guard: &guard,
             };
             all.extend(part.chains(port, filters));
         }
-        all.extend(self.undeclared(filters));
+        all.extend(self.undeclared(&guard, filters));
         all
     }
 
     /// The chains for ports that nobody declared.
-    fn undeclared(&self, filters: &mut Filters<'_>) -> Vec<FilterChain> {
+    fn undeclared(&self, guard: &Guard<'_>, filters: &mut Filters<'_>) -> Vec<FilterChain> {
         let cluster = names::cluster(self.rest);
         let chains = mtls::chains(InboundTraffic::Detect, self.rest_mtls, true);
         chains
             .into_iter()
             .map(|(speaks, serves, door)| {
-                let entrance = Entrance {
-                    security: self.security,
-                    door,
-                };
+                let entrance = Entrance { guard, door };
                 let (name, inside) = match serves {
                     Serves::Requests => {
                         let table =
@@ -113,7 +113,7 @@ impl Captured<'_> {
                     }
                     Serves::Connections => (
                         names::VIRTUAL_INBOUND,
-                        filters.admitted(self.rest, entrance, Layer::Connections),
+                        filters.admitted(self.rest, entrance, Declared::Others),
                     ),
                 };
                 secured(chain(name, Some(speaks.matches(None)), inside), entrance)
@@ -131,7 +131,7 @@ struct Part<'a> {
     /// Whether policies ask for the server name.
     named: bool,
     /// What is demanded.
-    security: &'a InboundSecurity,
+    guard: &'a Guard<'a>,
 }
 
 impl Part<'_> {
@@ -157,12 +157,12 @@ impl Part<'_> {
             label,
         } = port;
         let entrance = Entrance {
-            security: self.security,
+            guard: self.guard,
             door,
         };
-        let layer = match traffic {
-            InboundTraffic::Tcp { server_first: _ } => Layer::DeclaredConnections,
-            InboundTraffic::Http | InboundTraffic::Detect => Layer::Connections,
+        let declared = match traffic {
+            InboundTraffic::Tcp { server_first: _ } => Declared::Connections,
+            InboundTraffic::Http | InboundTraffic::Detect => Declared::Others,
         };
         let inside = match serves {
             Serves::Requests => {
@@ -172,7 +172,7 @@ impl Part<'_> {
                 let statistics = format!("inbound_{}", self.name);
                 filters.requests(&statistics, Side::Server(entrance), routes)
             }
-            Serves::Connections => filters.admitted(cluster, entrance, layer),
+            Serves::Connections => filters.admitted(cluster, entrance, declared),
         };
         let matches = Speaks::matches(speaks, self.matched);
         secured(chain(&self.name, Some(matches), inside), entrance)
@@ -181,7 +181,7 @@ impl Part<'_> {
 
 fn secured(chain: FilterChain, entrance: Entrance<'_>) -> FilterChain {
     FilterChain {
-        transport_socket: mtls::socket(entrance.door, entrance.security),
+        transport_socket: mtls::socket(entrance.door, entrance.guard.security),
         ..chain
     }
 }

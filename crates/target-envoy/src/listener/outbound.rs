@@ -47,7 +47,7 @@ pub(super) fn virtual_listener(
 pub(super) fn http_proxy(
     name: &ListenerName,
     table: &TableName,
-    filters: &mut Filters<'_>,
+    filters: &Filters<'_>,
 ) -> envoy::listener::Listener {
     envoy::listener::Listener {
         filter_chains: vec![chain("", None, requests(name, Bind::Bound, table, filters))],
@@ -71,7 +71,7 @@ pub(super) fn choice(
     fallback: &ClusterName,
     filters: &mut Filters<'_>,
 ) -> Choice {
-    let http = |table, filters: &mut Filters<'_>| {
+    let http = |table, filters: &Filters<'_>| {
         let matches = Speaks::Http.matches(None);
         Some(chain(
             "",
@@ -108,7 +108,7 @@ fn requests(
     name: &ListenerName,
     bind: Bind,
     table: &TableName,
-    filters: &mut Filters<'_>,
+    filters: &Filters<'_>,
 ) -> Vec<envoy::listener::Filter> {
     let statistics = format!("outbound_{}", names::listener(name));
     let routes = Routes::Table(names::table(table));

@@ -249,7 +249,7 @@ fn only_proven_peers_are_passed_on() {
         ForwardClientCertDetails::Sanitize as i32,
     ];
     assert_eq!(found.collect::<Vec<_>>(), expected);
-    let details = managers[0].set_current_client_cert_details.clone();
+    let details = managers[0].set_current_client_cert_details;
     assert!(details.is_some_and(|it| it.uri && it.dns));
 }
 
