@@ -74,6 +74,16 @@ pub enum Stage {
     Switched,
 }
 
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stable => "stable: one root, which signs",
+            Self::Introduced => "introduced: both roots are trusted, the old one signs",
+            Self::Switched => "switched: both roots are trusted, the new one signs",
+        })
+    }
+}
+
 /// Why there is nothing to sign with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RootFault {

@@ -88,6 +88,9 @@ impl Tokens {
                 continue;
             }
             let path = entry.path();
+            if path.is_dir() {
+                continue;
+            }
             fault = fault.and(store::remove(&path).map_err(|error| at(&path, &error)));
         }
         fault
@@ -229,6 +232,20 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", &path).expect("a link");
         tokens.reconcile(&[holder("a")]).expect("tokens");
         assert_eq!(tokens.holder(&read(&tokens, "a")), Some(holder("a")));
+    }
+
+    #[test]
+    fn only_files_are_removed() {
+        let (_directory, tokens) = opened();
+        fs::create_dir(tokens.directory.join("not.ours")).expect("a directory");
+        fs::write(tokens.directory.join(".shop.a.new"), "left by a crash").expect("a file");
+        tokens.reconcile(&[holder("a")]).expect("tokens");
+        let mut names: Vec<_> = fs::read_dir(&tokens.directory)
+            .expect("it")
+            .map(|entry| entry.expect("it").file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, [".lock", "not.ours", "shop.a"]);
     }
 
     #[test]
