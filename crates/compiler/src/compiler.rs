@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferromesh_mesh::decl::mesh_config::MeshConfig;
 use ferromesh_mesh::decl::workload::Workload;
 use ferromesh_mesh::diagnostic::Diagnostic;
 use ferromesh_mesh::name::{Hostname, WorkloadName};
@@ -195,6 +196,11 @@ impl Compiler {
     /// that has been compiled or not.
     pub fn workload(&self, name: &WorkloadName) -> Option<&Arc<Workload>> {
         self.index.workload(name)
+    }
+
+    /// The mesh configuration in force; Istio's defaults as long as there is none.
+    pub fn mesh(&self) -> &Arc<MeshConfig> {
+        self.index.mesh()
     }
 
     /// Whose keys have to be fetched so that tokens can be verified, and how long that may take.

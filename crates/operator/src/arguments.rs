@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Subcommand};
+use ferromesh_identity::TrustDomain;
 use ferromesh_kube_source::directory::namespace;
 
 /// The control plane of Ferromesh: reads Kubernetes and Istio manifests and serves Envoys by xDS.
@@ -15,23 +16,7 @@ use ferromesh_kube_source::directory::namespace;
 ///
 /// At the start it prints one JSON line with the addresses that it listens on. SIGTERM and SIGINT
 /// end it after its streams have been closed in good order.
-#[derive(Debug, Parser)]
-#[command(
-    name = "ferromesh-operator",
-    after_long_help = "\
-Examples:
-  ferromesh-operator --source dir:samples/shop --default-namespace ecommerce
-  ferromesh-operator --source dir:. --plaintext-xds-address 127.0.0.1:0 --debug-address 127.0.0.1:0
-
-Paths on the debug address:
-  /ready                                200 once everything found at the start is compiled
-  /version                              the version of this build
-  /metrics                              Prometheus metrics; names that dashboards know are Istio's
-  /debug/syncz                          which proxies are connected and whether they are up to date
-  /debug/config_dump?proxy=NAME.NAMESPACE   what a connected proxy is served, as Envoy shows it
-  /debug/endpointz                      the endpoints of every cluster
-  /debug/diagnostics                    what is wrong with the manifests, as `ferromesh analyze -o json`"
-)]
+#[derive(Args, Clone, Debug)]
 pub struct Arguments {
     /// Where the manifests come from: dir:PATH is a directory that is read with its
     /// subdirectories (*.yaml, *.yml, *.json; several documents in a file; List; mesh.yaml at
@@ -43,18 +28,63 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub default_namespace: String,
 
-    /// Where Envoys connect without encryption: a loopback address, since nothing proves who a
-    /// client is. Port 0 lets the system choose one.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15010", value_parser = loopback)]
-    pub plaintext_xds_address: SocketAddr,
+    /// Where certificates and tokens are kept, and root-cert.pem and tokens/NAMESPACE.NAME are
+    /// written for agents. A directory cacerts in it holds another authority than our own, in
+    /// Istio's files. Whoever can read it can be anybody in the mesh.
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present = "plaintext_xds_address"
+    )]
+    pub state: Option<PathBuf>,
+
+    /// Where Envoys and agents connect by TLS, for configuration and certificates. Port 0 lets
+    /// the system choose one.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15012")]
+    pub xds_address: SocketAddr,
+
+    /// How long certificates of workloads live, in seconds; agents renew them at half of that.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(2..))]
+    pub certificate_lifetime: u32,
+
+    /// Where Envoys connect without encryption as well: a loopback address, since nothing proves
+    /// who a client is. Port 0 lets the system choose one.
+    #[arg(long, value_name = "IP:PORT", value_parser = loopback)]
+    pub plaintext_xds_address: Option<SocketAddr>,
 
     /// Where readiness, metrics and the debug pages are served. Port 0 lets the system choose one.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15014")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15014", value_parser = loopback)]
     pub debug_address: SocketAddr,
 
     /// How and how much is logged.
     #[command(flatten)]
     pub log: ferromesh_chassis::log::Arguments,
+}
+
+/// What else it does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Begins a rotation of the root certificate. The control plane that runs on the state
+    /// directory goes on with it: first everybody learns to trust old and new, then the new one
+    /// signs, and when the last certificate of the old one has expired, the old one goes. It
+    /// survives a crash at each step, and does nothing when one is under way.
+    RotateRoot(RotateRoot),
+}
+
+/// Which root.
+#[derive(Args, Clone, Debug)]
+pub struct RotateRoot {
+    /// The state directory of the control plane.
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+
+    /// The trust domain of the mesh.
+    #[arg(long, value_name = "NAME", default_value = "cluster.local", value_parser = trust_domain)]
+    pub trust_domain: TrustDomain,
+}
+
+fn trust_domain(text: &str) -> Result<TrustDomain, String> {
+    TrustDomain::new(text).map_err(|fault| fault.to_string())
 }
 
 fn source(text: &str) -> Result<PathBuf, String> {
@@ -72,7 +102,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
     if address.ip().is_loopback() {
         Ok(address)
     } else {
-        Err("not a loopback address; plaintext clients could be anybody".to_owned())
+        Err("not a loopback address; without encryption anybody could listen and ask".to_owned())
     }
 }
 

@@ -8,8 +8,10 @@ use ferromesh_api::Key;
 use ferromesh_dialects::{default_units, lower, object_ref};
 use ferromesh_kube_source::directory::{Batch, Watch};
 use ferromesh_kube_source::report::Places;
+use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_xds_server::{Applied, Change, PlaneHandle};
 
+use crate::identity::known::Known;
 use crate::metrics::{Event, Metrics};
 use crate::reporter::News;
 
@@ -22,6 +24,7 @@ pub struct Follower {
     places: Arc<Mutex<Places>>,
     metrics: Arc<Metrics>,
     news: News,
+    known: Arc<Known>,
     /// How many objects of each kind there are.
     kinds: BTreeMap<Arc<str>, i64>,
 }
@@ -39,12 +42,14 @@ impl Follower {
         places: Arc<Mutex<Places>>,
         metrics: Arc<Metrics>,
         news: News,
+        known: Arc<Known>,
     ) -> Self {
         Self {
             plane,
             places,
             metrics,
             news,
+            known,
             kinds: BTreeMap::new(),
         }
     }
@@ -62,6 +67,7 @@ impl Follower {
         if self.apply(changes, first, started).await.is_none() {
             return;
         }
+        self.known.refresh(&self.plane, names(&changed)).await;
         let took = started.elapsed();
         tracing::info!(objects = changed.len(), took_ms = ms(took), "ready");
         while let Some(batch) = watch.next().await {
@@ -71,6 +77,7 @@ impl Follower {
                 return;
             };
             log(&changed, &applied, since);
+            self.known.refresh(&self.plane, names(&changed)).await;
         }
     }
 
@@ -139,6 +146,18 @@ impl Follower {
         self.news.tell(batch.faults);
         Some(applied)
     }
+}
+
+/// The workloads among what has changed.
+fn names(changed: &[Changed]) -> Vec<WorkloadName> {
+    changed
+        .iter()
+        .filter(|changed| matches!(&*changed.key.kind, "Pod" | "WorkloadEntry"))
+        .map(|Changed { key, event: _ }| WorkloadName {
+            namespace: Namespace::from(&*key.namespace),
+            name: Arc::from(&*key.name),
+        })
+        .collect()
 }
 
 /// Milliseconds with three digits.

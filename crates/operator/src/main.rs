@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use ferromesh_chassis::{arguments, failure};
+use ferromesh_operator::arguments::{Arguments, Command};
 
 /// The system's allocator keeps what the first burst of a thousand proxies has left behind, which
 /// is a third of their memory.
@@ -10,6 +12,41 @@ use ferromesh_chassis::{arguments, failure};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// The control plane of Ferromesh: reads Kubernetes and Istio manifests, serves Envoys by xDS, and mints the certificates of
+/// workloads.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ferromesh-operator",
+    args_conflicts_with_subcommands = true,
+    after_long_help = "\
+Examples:
+  ferromesh-operator --source dir:samples/shop --default-namespace ecommerce --state state
+  ferromesh-operator rotate-root --state state
+
+Paths on the debug address:
+  /ready                                200 once everything found at the start is compiled
+  /version                              the version of this build
+  /metrics                              Prometheus metrics; names that dashboards know are Istio's
+  /debug/syncz                          which proxies are connected and whether they are up to date
+  /debug/config_dump?proxy=NAME.NAMESPACE   what a connected proxy is served, as Envoy shows it
+  /debug/endpointz                      the endpoints of every cluster
+  /debug/diagnostics                    what is wrong with the manifests, as `ferromesh analyze -o json`"
+)]
+struct Program {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    arguments: Option<Arguments>,
+}
+
 fn main() -> ExitCode {
-    failure::exit(ferromesh_operator::run(arguments::read()))
+    let Program { command, arguments } = arguments::read();
+    failure::exit(match (command, arguments) {
+        (Some(Command::RotateRoot(arguments)), _) => ferromesh_operator::rotate(&arguments),
+        (None, Some(arguments)) => ferromesh_operator::run(arguments),
+        (None, None) => Err(failure::Failure::with_status(
+            "--source is missing",
+            failure::WRONG_USAGE,
+        )),
+    })
 }

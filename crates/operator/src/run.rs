@@ -3,16 +3,20 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ferromesh_ca::Lifetimes;
 use ferromesh_chassis::failure::WRONG_USAGE;
 use ferromesh_chassis::{Failure, Shutdown, announce, listen, log, version};
 use ferromesh_kube_source::directory::{OpenError, Watch};
 use ferromesh_kube_source::report::Places;
-use ferromesh_xds_server::{Limits, Plane, Transport, serve};
+use ferromesh_xds_server::{Limits, Plane, PlaneHandle, Transport, serve};
+use tokio::net::TcpListener;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, RotateRoot};
 use crate::debug;
 use crate::findings::Findings;
 use crate::follow::Follower;
+use crate::identity::known::Known;
+use crate::identity::{self, Identity};
 use crate::metrics::Metrics;
 use crate::reporter::Reporter;
 
@@ -37,13 +41,29 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     let Arguments {
         source,
         default_namespace,
+        state,
+        xds_address,
+        certificate_lifetime,
         plaintext_xds_address,
         debug_address,
         log: _,
     } = arguments;
     let shutdown = Shutdown::on_signals()?;
-    let (xds, xds_address) = listen::on("--plaintext-xds-address", plaintext_xds_address).await?;
+    let mut announced = Vec::new();
+    let mut doors = Doors::default();
+    if let Some(state) = state {
+        let (listener, address) = listen::on("--xds-address", xds_address).await?;
+        announced.push(("xds", address));
+        let lifetimes = lifetimes(certificate_lifetime);
+        doors.secured = Some((listener, identity::Settings { state, lifetimes }));
+    }
+    if let Some(address) = plaintext_xds_address {
+        let (listener, address) = listen::on("--plaintext-xds-address", address).await?;
+        announced.push(("plaintext-xds", address));
+        doors.plaintext = Some(listener);
+    }
     let (pages, debug_address) = listen::on("--debug-address", debug_address).await?;
+    announced.push(("debug", debug_address));
     let watch = Watch::open(&source, &default_namespace).map_err(refused)?;
 
     let metrics = Arc::new(Metrics::new());
@@ -60,27 +80,21 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         registry,
         shutdown: shutdown.clone(),
     };
+    let known = Arc::new(Known::default());
     let reporter = Reporter::new(findings, handle.clone(), Arc::clone(&places));
-    let follower = Follower::new(handle.clone(), places, metrics, reporter.news());
+    let follower = {
+        let news = reporter.news();
+        Follower::new(handle.clone(), places, metrics, news, Arc::clone(&known))
+    };
 
     let plane = tokio::spawn(plane.run());
     let following = tokio::spawn(follower.run(watch, Instant::now()));
     let reporting = tokio::spawn(reporter.run());
     let end = shutdown.clone();
     let pages = tokio::spawn(debug::serve(pages, app, async move { end.begun().await }));
-    announce::print(
-        "ferromesh-operator",
-        &[("plaintext-xds", xds_address), ("debug", debug_address)],
-    )?;
+    announce::print("ferromesh-operator", &announced)?;
 
-    let end = shutdown.clone();
-    let streams = tokio::spawn(serve(
-        xds,
-        Transport::Loopback,
-        handle,
-        Limits::default(),
-        async move { end.begun().await },
-    ));
+    let mut streams = tokio::spawn(doors.serve(handle, known, shutdown.clone()));
     // The source, the compiler and the reporter never end by themselves: if one does, it has died,
     // and whoever supervises this program has to start it again.
     let outcome = tokio::select! {
@@ -88,14 +102,90 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         _ = plane => Err(Failure::new("the compile loop has died")),
         _ = following => Err(Failure::new("the reader of the source has died")),
         _ = reporting => Err(Failure::new("the reporter has died")),
+        ended = &mut streams => match ended {
+            Ok(ended) => ended,
+            Err(_) => Err(Failure::new("the server has died")),
+        },
     };
     if outcome.is_ok() {
-        // Streams end within their own deadline.
-        let _ = streams.await;
+        // Streams end within their own deadline, and may have done so already.
+        if !streams.is_finished() {
+            let _ = streams.await;
+        }
         let _ = tokio::time::timeout(LAST_ANSWERS, pages).await;
         tracing::info!("ended");
     }
     outcome
+}
+
+/// Where clients come in.
+#[derive(Default)]
+struct Doors {
+    secured: Option<(TcpListener, identity::Settings)>,
+    plaintext: Option<TcpListener>,
+}
+
+impl Doors {
+    /// Serves at all of them, until the shutdown begins.
+    async fn serve(
+        self,
+        plane: PlaneHandle,
+        known: Arc<Known>,
+        shutdown: Shutdown,
+    ) -> Result<(), Failure> {
+        let Self { secured, plaintext } = self;
+        let end = || {
+            let shutdown = shutdown.clone();
+            async move { shutdown.begun().await }
+        };
+        let open = |listener, transport| {
+            serve(listener, transport, plane.clone(), Limits::default(), end())
+        };
+        let clear = async {
+            if let Some(listener) = plaintext {
+                open(listener, Transport::Loopback).await;
+            }
+        };
+        let guarded = async {
+            if let Some((listener, settings)) = secured {
+                // The trust domain stands in the source, which has to be read before.
+                let identity = tokio::select! {
+                    started = Identity::start(settings, known) => started?,
+                    () = end() => return Ok(()),
+                };
+                open(listener, identity.transport()).await;
+            }
+            Ok(())
+        };
+        let (outcome, ()) = tokio::join!(guarded, clear);
+        outcome
+    }
+}
+
+/// The lifetimes of certificates, the longest of which is given in seconds.
+fn lifetimes(longest: u32) -> Lifetimes {
+    let longest = Duration::from_secs(longest.into());
+    let usual = Lifetimes::default();
+    Lifetimes {
+        default: longest,
+        min: usual.min.min(longest),
+        max: longest,
+        skew: usual.skew,
+    }
+}
+
+/// Begins a rotation of the root.
+///
+/// # Errors
+/// When there is no root of our own in the state directory.
+pub fn rotate(arguments: &RotateRoot) -> Result<(), Failure> {
+    let RotateRoot {
+        state,
+        trust_domain,
+    } = arguments;
+    let stage = identity::rotate(state, trust_domain)?;
+    println!("{stage}");
+    Ok(())
 }
 
 fn refused(error: OpenError) -> Failure {

@@ -177,10 +177,7 @@ impl<'a> Reading<'a> {
     /// The mesh configuration; Istio's defaults as long as there is none.
     pub(crate) fn mesh(&mut self) -> &'a Arc<MeshConfig> {
         self.asked.insert(Question::Mesh);
-        self.index
-            .mesh
-            .first_key_value()
-            .map_or(&UNCONFIGURED, |(_, mesh)| mesh)
+        self.index.mesh()
     }
 
     /// Policies other than PeerAuthentications that guard workloads with a label.
@@ -291,6 +288,15 @@ impl<'a> Reading<'a> {
     fn declaration(&mut self, id: &DeclId) -> Option<&'a Declaration> {
         self.asked.insert(Question::Declaration(id.clone()));
         self.index.declarations.get(id)
+    }
+}
+
+impl Index {
+    /// The mesh configuration; Istio's defaults as long as there is none.
+    pub(crate) fn mesh(&self) -> &Arc<MeshConfig> {
+        self.mesh
+            .first_key_value()
+            .map_or(&UNCONFIGURED, |(_, mesh)| mesh)
     }
 }
 

@@ -1,0 +1,249 @@
+//! Who is who: the certificate authority beside xDS, over TLS.
+//!
+//! Workloads prove who they are by the tokens that are written for them into the state directory (`tokens/NAMESPACE.NAME`),
+//! machines later by their certificates. The trust domain and the namespace of the control plane are those of the mesh
+//! configuration when the program starts.
+//!
+//! Reading order: [`known`], [`bundles`], [`calls`], then this file.
+
+pub mod bundles;
+mod calls;
+pub mod known;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferromesh_ca as ca;
+use ferromesh_chassis::Failure;
+use ferromesh_identity::{SpiffeId, TrustDomain};
+use ferromesh_mesh::decl::mesh_config::MeshConfig;
+use ferromesh_xds_server::{Credentials, Tls, TlsFault, Transport, server_config};
+use rustls::ServerConfig;
+use tokio::sync::watch;
+
+use bundles::Bundles;
+use ca::{Clock, SystemClock};
+use calls::Calls;
+use known::Known;
+
+/// How often files of the authority are read again, and a rotation goes on.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// The file names of an authority that somebody else made are Istio's; this is their folder in the state directory.
+const PLUGGED_IN: &str = "cacerts";
+
+/// The folder of the tokens in the state directory.
+const TOKENS: &str = "tokens";
+
+/// What is shown and who signs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The state directory.
+    pub state: PathBuf,
+    /// How long certificates live.
+    pub lifetimes: ca::Lifetimes,
+}
+
+/// The authority of a mesh, as long as this lives.
+pub struct Identity {
+    /// What has been issued and refused, and until when anything can be signed.
+    pub service: Arc<ca::Service>,
+    config: watch::Receiver<Arc<ServerConfig>>,
+    calls: Arc<Calls>,
+}
+
+impl Identity {
+    /// Makes the authority when the source has been read, and keeps it going.
+    ///
+    /// # Errors
+    /// When there is nothing to sign with: the state directory can't be used, or what is plugged in doesn't fit.
+    pub async fn start(settings: Settings, known: Arc<Known>) -> Result<Self, Failure> {
+        let mesh = known.mesh().await;
+        let Settings { state, lifetimes } = settings;
+        let own = mesh.security.trust_domain.clone();
+        let now = SystemClock.now();
+        let roots = Arc::new(roots(&state, &own, &lifetimes, now)?);
+        let tokens = ca::Tokens::open(&state.join(TOKENS))
+            .map_err(|error| Failure::new(format!("--state: {error}")))?;
+        let tokens = Arc::new(tokens);
+        let service = Arc::new(service(&mesh, lifetimes, &roots, &tokens, &known)?);
+        let credentials = ca::Own::issue(Arc::clone(&service))
+            .await
+            .map_err(|refusal| {
+                Failure::new(format!("the control plane's own certificate: {refusal}"))
+            })?;
+        let config = configure(&credentials, &service, &own)
+            .map_err(|fault| Failure::new(fault.to_string()))?;
+        let config = watch::Sender::new(config);
+        let bundles = Arc::new(Bundles::new(
+            own.clone(),
+            service.trust(),
+            known.follow_mesh(),
+        ));
+        let identity = Self {
+            config: config.subscribe(),
+            calls: Arc::new(Calls::new(Arc::clone(&service), bundles.watch())),
+            service: Arc::clone(&service),
+        };
+        reconcile(&tokens, &known).await;
+        tokio::spawn(async move { roots.keep(&SystemClock, PERIOD).await });
+        tokio::spawn(async move { bundles.keep().await });
+        tokio::spawn(follow_workloads(tokens, Arc::clone(&known)));
+        tokio::spawn(warn_of_moves(own.clone(), known));
+        let credentials = Arc::new(credentials);
+        let keeping = Arc::clone(&credentials);
+        tokio::spawn(async move { keeping.keep().await });
+        tokio::spawn(follow_credentials(credentials, service, own, config));
+        Ok(identity)
+    }
+
+    /// How connections come to it.
+    pub fn transport(&self) -> Transport {
+        Transport::Tls(Tls {
+            config: self.config.clone(),
+            calls: self.calls.clone(),
+        })
+    }
+}
+
+/// Starts a rotation of the root in a state directory. The operator that runs on it goes on with it.
+///
+/// # Errors
+/// When there is no root of our own.
+pub fn rotate(state: &Path, trust_domain: &TrustDomain) -> Result<String, Failure> {
+    let stage = ca::begin_rotation(state, trust_domain, SystemClock.now())
+        .map_err(|fault| Failure::new(format!("--state: {fault}")))?;
+    Ok(match stage {
+        ca::Stage::Stable => "no rotation was begun".to_owned(),
+        ca::Stage::Introduced => {
+            "the new root is published beside the old one, which goes on signing".to_owned()
+        }
+        ca::Stage::Switched => {
+            "the new root signs; the old one goes when its last certificate has expired".to_owned()
+        }
+    })
+}
+
+fn roots(
+    state: &Path,
+    trust_domain: &TrustDomain,
+    lifetimes: &ca::Lifetimes,
+    now: Duration,
+) -> Result<ca::Roots, Failure> {
+    let plugged_in = state.join(PLUGGED_IN);
+    let roots = if plugged_in.is_dir() {
+        ca::Roots::plugged_in(&plugged_in, state, trust_domain, now)
+    } else {
+        ca::Roots::own(state, trust_domain, ca::Rotation::of(lifetimes), now)
+    };
+    roots.map_err(|fault| Failure::new(format!("--state: {fault}")))
+}
+
+fn service(
+    mesh: &MeshConfig,
+    lifetimes: ca::Lifetimes,
+    roots: &ca::Roots,
+    tokens: &Arc<ca::Tokens>,
+    known: &Arc<Known>,
+) -> Result<ca::Service, Failure> {
+    let trust_domain = mesh.security.trust_domain.clone();
+    let root_namespace = mesh.root_namespace.as_str();
+    let control_plane = SpiffeId::of_control_plane(trust_domain.clone(), root_namespace)
+        .map_err(|fault| Failure::new(format!("mesh configuration: rootNamespace: {fault}")))?;
+    Ok(ca::Service::new(ca::service::Settings {
+        attestors: vec![
+            Box::new(ca::DirectoryTokens {
+                tokens: Arc::clone(tokens),
+                workloads: known.clone(),
+                trust_domain: trust_domain.clone(),
+            }),
+            Box::new(ca::OwnCertificates {
+                workloads: known.clone(),
+                trust: roots.watch(),
+                trust_domain,
+                max_age: lifetimes.max,
+            }),
+        ],
+        trust: roots.watch(),
+        authority: ca::Authority {
+            lifetimes,
+            control_plane,
+            // Those by which agents and Envoys of Istio's kind know it.
+            control_plane_names: ["istiod", "ferromesh"]
+                .map(|name| format!("{name}.{root_namespace}.svc"))
+                .to_vec(),
+        },
+        rate: ca::service::Rate::default(),
+        clock: Arc::new(SystemClock),
+    }))
+}
+
+fn configure(
+    own: &ca::Own,
+    service: &ca::Service,
+    trust_domain: &TrustDomain,
+) -> Result<Arc<ServerConfig>, TlsFault> {
+    let shown = own.watch().borrow().clone();
+    let credentials = Credentials {
+        chain: shown.chain.clone(),
+        key: Arc::from(shown.key.as_slice()),
+    };
+    let trust = service.trust().borrow().clone();
+    server_config(&credentials, &trust.bundle, trust_domain)
+}
+
+/// Shows the newest certificate and believes the newest roots.
+async fn follow_credentials(
+    own: Arc<ca::Own>,
+    service: Arc<ca::Service>,
+    trust_domain: TrustDomain,
+    config: watch::Sender<Arc<ServerConfig>>,
+) {
+    let (mut shown, mut trust) = (own.watch(), service.trust());
+    loop {
+        let changed = tokio::select! {
+            changed = shown.changed() => changed,
+            changed = trust.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+        match configure(&own, &service, &trust_domain) {
+            Ok(new) => drop(config.send_replace(new)),
+            Err(fault) => tracing::error!(%fault, "new connections get the certificate of before"),
+        }
+    }
+}
+
+/// Gives every workload of the source its token, and takes it from those that are gone.
+async fn follow_workloads(tokens: Arc<ca::Tokens>, known: Arc<Known>) {
+    let mut names = known.follow_names();
+    while names.changed().await.is_ok() {
+        reconcile(&tokens, &known).await;
+    }
+}
+
+async fn reconcile(tokens: &Arc<ca::Tokens>, known: &Known) {
+    let (tokens, holders) = (Arc::clone(tokens), known.holders());
+    let done = tokio::task::spawn_blocking(move || tokens.reconcile(&holders)).await;
+    match done {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "some workloads have no token"),
+        Err(error) => tracing::error!(%error, "tokens were not written"),
+    }
+}
+
+/// The trust domain can't change under a running mesh.
+async fn warn_of_moves(own: TrustDomain, known: Arc<Known>) {
+    let mut mesh = known.follow_mesh();
+    while mesh.changed().await.is_ok() {
+        let wanted = mesh
+            .borrow_and_update()
+            .as_ref()
+            .map(|mesh| mesh.security.trust_domain.clone());
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != own) {
+            tracing::warn!(%own, %wanted, "another trustDomain takes effect when the control plane starts again");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The calls beside xDS: certificates, and who is trusted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ferromesh_ca as ca;
+use ferromesh_proto::auth::CREATE_CERTIFICATE;
+use ferromesh_proto::trust::{FETCH, FetchRequest, FetchResponse, LONGEST_WAIT_SECONDS};
+use ferromesh_xds_server::{Answer, Call, Proof, Status};
+use tokio::sync::watch;
+
+/// gRPC: the message is none of ours.
+const INVALID_ARGUMENT: u8 = 3;
+
+/// Answers them.
+pub(super) struct Calls {
+    service: Arc<ca::Service>,
+    bundles: watch::Receiver<Arc<FetchResponse>>,
+}
+
+impl Calls {
+    /// With these answers.
+    pub(super) fn new(
+        service: Arc<ca::Service>,
+        bundles: watch::Receiver<Arc<FetchResponse>>,
+    ) -> Self {
+        Self { service, bundles }
+    }
+}
+
+impl ferromesh_xds_server::Calls for Calls {
+    fn call(&self, call: Call) -> Option<Answer> {
+        match call.path.as_str() {
+            CREATE_CERTIFICATE => Some(Box::pin(certify(Arc::clone(&self.service), call))),
+            FETCH => Some(Box::pin(fetch(self.bundles.clone(), call.body))),
+            _ => None,
+        }
+    }
+}
+
+async fn certify(service: Arc<ca::Service>, call: Call) -> Result<Bytes, Status> {
+    let chain = match &call.peer.proof {
+        Proof::Certificate(verified) => verified.chain.as_slice(),
+        Proof::Anonymous | Proof::Loopback => &[],
+    };
+    let answer = service.create_certificate(ca::service::Call {
+        authorization: call.authorization.as_deref(),
+        chain,
+        body: &call.body,
+    });
+    answer
+        .await
+        .map_err(|ca::Status { code, message }| Status { code, message })
+}
+
+/// Waits for another version than the known one, if the caller wants to.
+async fn fetch(
+    mut bundles: watch::Receiver<Arc<FetchResponse>>,
+    body: Bytes,
+) -> Result<Bytes, Status> {
+    let FetchRequest {
+        known_version,
+        wait_seconds,
+    } = FetchRequest::parse(&body).map_err(|error| Status {
+        code: INVALID_ARGUMENT,
+        message: error.to_string(),
+    })?;
+    let wait = Duration::from_secs(wait_seconds.min(LONGEST_WAIT_SECONDS).into());
+    let news = bundles.wait_for(|bundles| bundles.version != known_version);
+    // Without news the answer is the known version.
+    let _ = tokio::time::timeout(wait, news).await;
+    let answer = bundles.borrow().render();
+    Ok(answer)
+}
