@@ -31,8 +31,8 @@ const SOTW: &str =
     "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
 
 /// Requests are received into windows of this size; nothing more of a client is ever held unread.
-const STREAM_WINDOW: u32 = 65_535;
-const CONNECTION_WINDOW: u32 = 256 << 10;
+const STREAM_WINDOW: u32 = 32 << 10;
+const CONNECTION_WINDOW: u32 = 128 << 10;
 
 /// How much of what was written may wait for the client. A response is added as soon as less
 /// than this waits.

@@ -32,10 +32,13 @@ type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireEr
 /// The reading half of a stream.
 ///
 /// Nothing is read before it is needed, and at most one message is held. A large one is read only
-/// while it holds one of a few permits; until then the client's window stays closed.
+/// while it holds one of a few permits; until then the client's window stays closed, and what has
+/// arrived in it lies in one piece.
 pub(crate) struct Input {
     body: RecvStream,
     buffer: BytesMut,
+    /// How much of what was taken from the transport still counts against the client's window.
+    unreleased: usize,
     limit: usize,
     patience: Duration,
     permits: Arc<Semaphore>,
@@ -56,6 +59,7 @@ impl Input {
         Self {
             body,
             buffer,
+            unreleased: 0,
             limit,
             patience,
             permits,
@@ -93,19 +97,18 @@ impl Input {
             if self.due.is_some_and(|due| due <= now) {
                 return Poll::Ready(Some(Err(Fault::Late)));
             }
-            ready!(self.poll_permit(cx, now));
+            if self.poll_permit(cx, now).is_pending() {
+                self.gather(cx);
+                return Poll::Pending;
+            }
+            if !self.open_window() {
+                return Poll::Ready(Some(Err(Fault::Broken)));
+            }
             match ready!(self.body.poll_data(cx)) {
                 None if self.buffer.is_empty() => return Poll::Ready(None),
                 None | Some(Err(_)) => return Poll::Ready(Some(Err(Fault::Broken))),
                 Some(Ok(chunk)) => {
-                    if self
-                        .body
-                        .flow_control()
-                        .release_capacity(chunk.len())
-                        .is_err()
-                    {
-                        return Poll::Ready(Some(Err(Fault::Broken)));
-                    }
+                    self.unreleased += chunk.len();
                     if self.buffer.is_empty()
                         && let Some(message) = single(&chunk, self.limit)
                     {
@@ -115,6 +118,21 @@ impl Input {
                 }
             }
         }
+    }
+
+    /// Takes over what has arrived, although it is not needed yet, and does not let the client
+    /// send more. Left with the transport, every piece would keep a whole read buffer alive.
+    pub(crate) fn gather(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some(Ok(chunk))) = self.body.poll_data(cx) {
+            self.unreleased += chunk.len();
+            self.buffer.extend_from_slice(&chunk);
+        }
+    }
+
+    /// Lets the client send as much again as was taken; false if the stream has broken.
+    fn open_window(&mut self) -> bool {
+        let released = std::mem::take(&mut self.unreleased);
+        released == 0 || self.body.flow_control().release_capacity(released).is_ok()
     }
 
     /// The length of the message that has begun.

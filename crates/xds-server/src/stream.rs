@@ -172,8 +172,14 @@ impl Ads {
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), End> {
         for _ in 0..TURN {
             match &mut self.state {
-                State::Introduced(_) => return Ok(()),
-                State::Open(open) if open.session.backlog() > BACKLOG => return Ok(()),
+                State::Introduced(_) => {
+                    self.input.gather(cx);
+                    return Ok(());
+                }
+                State::Open(open) if open.session.backlog() > BACKLOG => {
+                    self.input.gather(cx);
+                    return Ok(());
+                }
                 State::Open(_) => self.input.release(),
                 State::Anonymous { .. } => {}
             }

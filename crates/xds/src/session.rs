@@ -272,9 +272,10 @@ impl Session {
     /// bit for each resource.
     pub fn backlog(&self) -> usize {
         let len = |names: &BTreeSet<Arc<str>>| names.iter().map(|name| name.len()).sum::<usize>();
-        let watches = self.watches.iter().map(|(_, watch)| {
-            watch.unknown.iter().map(|name| name.len()).sum::<usize>() + len(&watch.gone)
-        });
+        let watches = self
+            .watches
+            .iter()
+            .map(|(_, watch)| watch.unknown.size() + len(&watch.gone));
         watches.sum::<usize>() + self.closing.names().map(|name| name.len()).sum::<usize>()
     }
 

@@ -120,7 +120,7 @@ impl Session {
                 }
                 Some(endpoints) => watch.dirty.contains(endpoints.0),
                 None if watch.missing.contains(eds) => {
-                    watch.unknown.push(Arc::clone(eds));
+                    watch.unknown.push(eds);
                     true
                 }
                 None => false,
@@ -153,7 +153,7 @@ impl Session {
                 }
             }
             if empty && again {
-                watch.unknown.push(Arc::from(format!("{}/", route.name)));
+                watch.unknown.push(format!("{}/", route.name));
             }
         }
     }

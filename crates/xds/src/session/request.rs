@@ -74,6 +74,7 @@ impl Session {
                 self.subscribe(ty, name, known.contains_key(name.as_str()));
             }
         }
+        self.watches.get_mut(ty).shrink();
         self.resume(ty, known, now);
         for name in &request.unsubscribe {
             if name == "*" {
@@ -129,7 +130,7 @@ impl Session {
             }
         }
         if empty {
-            watch.unknown.push(Arc::from(format!("{table}/")));
+            watch.unknown.push(format!("{table}/"));
         }
     }
 
@@ -145,7 +146,7 @@ impl Session {
                 let covered = self.covers(ty, name);
                 let watch = self.watches.get_mut(ty);
                 if !held {
-                    watch.unknown.push(Arc::from(name));
+                    watch.unknown.push(name);
                 }
                 if !covered {
                     watch.missing.insert(name);
@@ -195,7 +196,7 @@ impl Session {
             let watch = self.watches.get_mut(ty);
             watch.missing.remove(name);
             if covered {
-                watch.unknown.push(Arc::from(name));
+                watch.unknown.push(name);
             } else {
                 watch.gone.remove(name);
                 self.closing.remove(ty, name);

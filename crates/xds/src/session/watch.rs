@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::names::NameSet;
+use super::names::{NameQueue, NameSet};
 use crate::id_set::IdSet;
 use crate::resource::{Resource, ResourceId, Version};
 
@@ -77,7 +77,7 @@ pub(super) struct Watch {
     /// What has to be sent.
     pub(super) dirty: IdSet,
     /// Names whose absence has to be told. Checked again when they are.
-    pub(super) unknown: Vec<Arc<str>>,
+    pub(super) unknown: NameQueue,
     /// Names that the client has and must drop.
     pub(super) gone: BTreeSet<Arc<str>>,
     /// Those names that are gone of which the client never accepted any version.
@@ -92,6 +92,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Gives back room that names took while there were more of them.
+    pub(super) fn shrink(&mut self) {
+        self.missing.shrink();
+        self.unknown.shrink();
+    }
+
     /// The unanswered responses that carry `id`.
     pub(super) fn flights_of(&mut self, id: ResourceId) -> impl Iterator<Item = &mut Flight> {
         self.flights
