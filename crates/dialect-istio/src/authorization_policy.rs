@@ -38,47 +38,65 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         let verdict = deny_all(&spec, remarks);
         return declare(object, Selector::default(), verdict, enforcement, remarks);
     };
+    let written = Written {
+        selector: policy.selector.as_ref(),
+        one: policy.target_ref.as_ref(),
+        many: &policy.target_refs,
+    };
+    let target = written.lower(&spec, remarks);
+    let verdict = lower_verdict(object, &policy, errors, remarks);
+    match target {
+        Target::Workloads(selector) => declare(object, selector, verdict, enforcement, remarks),
+        Target::Elsewhere => Vec::new(),
+    }
+}
+
+/// What a policy does. Anything is wrong with it as a whole if there are more than so many errors
+/// before its rules are read.
+fn lower_verdict(
+    object: &Object,
+    policy: &istio::AuthorizationPolicy,
+    errors: usize,
+    remarks: &mut Remarks,
+) -> Verdict {
     let istio::AuthorizationPolicy {
-        selector,
-        target_ref,
-        target_refs,
+        selector: _,
+        target_ref: _,
+        target_refs: _,
         rules,
         action,
         provider,
     } = policy;
-    let written = Written {
-        selector: selector.as_ref(),
-        one: target_ref.as_ref(),
-        many: &target_refs,
-    };
-    let target = written.lower(&spec, remarks);
-    let at_action = spec.field("action");
-    let kind = match &action {
-        Some(action) => faults::read_part(action, &at_action, remarks),
+    let spec = Path::Root("spec");
+    let at = spec.field("rules");
+    let kind = match action {
+        Some(action) => faults::read_part(action, &spec.field("action"), remarks),
         None => Some(AuthorizationAction::Allow),
     };
-    let at_rules = spec.field("rules");
-    let verdict = match kind {
-        Some(kind) => {
-            let provider = lower_provider(provider.as_ref(), kind, &spec, remarks);
-            refuse_without_rules(&rules, kind, &at_rules, remarks);
-            let is_sound = remarks.errors() == errors;
-            let scope = Scope {
-                namespace: &object.metadata.namespace,
-                action: kind,
-            };
-            let rules = authorization::lower(&rules, scope, &at_rules, remarks);
-            let strict = || strictest(kind, &at_rules, remarks).into_iter().collect();
-            Verdict {
-                action: lower_action(kind, provider),
-                rules: if is_sound { rules } else { strict() },
-            }
-        }
-        None => deny_all(&spec, remarks),
+    let Some(kind) = kind else {
+        // What else is wrong is told all the same.
+        let scope = scope(object, AuthorizationAction::Audit);
+        authorization::lower(rules, scope, &at, remarks);
+        return deny_all(&spec, remarks);
     };
-    match target {
-        Target::Workloads(selector) => declare(object, selector, verdict, enforcement, remarks),
-        Target::Elsewhere => Vec::new(),
+    let provider = lower_provider(provider.as_ref(), kind, &spec, remarks);
+    refuse_without_rules(rules, kind, &at, remarks);
+    let is_sound = remarks.errors() == errors;
+    let rules = authorization::lower(rules, scope(object, kind), &at, remarks);
+    Verdict {
+        action: lower_action(kind, provider),
+        rules: if is_sound {
+            rules
+        } else {
+            strictest(kind, &at, remarks).into_iter().collect()
+        },
+    }
+}
+
+fn scope(object: &Object, action: AuthorizationAction) -> Scope<'_> {
+    Scope {
+        namespace: &object.metadata.namespace,
+        action,
     }
 }
 

@@ -57,14 +57,32 @@ fn unknown_field(object: &Object, path: &str) -> Option<String> {
 
 /// The fields of the mesh configuration, which is no kind of the table.
 fn of_mesh_config(parent: &str) -> &'static [&'static str] {
-    match parent {
+    match without_indices(parent).as_str() {
         "spec" => fields::names::<istio::MeshConfig>(),
         "spec.outboundTrafficPolicy" => fields::names::<istio::MeshOutboundPolicy>(),
         "spec.defaultHttpRetryPolicy" => fields::names::<istio::HttpRetry>(),
         "spec.tcpKeepalive" => fields::names::<istio::TcpKeepalive>(),
         "spec.localityLbSetting" => fields::names::<istio::LocalityLbSetting>(),
+        "spec.caCertificates[]" => fields::names::<istio::CaCertificates>(),
+        "spec.meshMTLS" | "spec.tlsDefaults" => fields::names::<istio::MeshTls>(),
+        "spec.pathNormalization" => fields::names::<istio::MeshPathNormalization>(),
+        "spec.defaultConfig" => fields::names::<istio::ProxyConfig>(),
+        "spec.extensionProviders[]" => fields::names::<istio::ExtensionProvider>(),
+        "spec.extensionProviders[].envoyExtAuthzHttp" => fields::names::<istio::ExtAuthzHttp>(),
+        "spec.extensionProviders[].envoyExtAuthzGrpc" => fields::names::<istio::ExtAuthzGrpc>(),
+        "spec.extensionProviders[].envoyExtAuthzHttp.includeRequestBodyInCheck"
+        | "spec.extensionProviders[].envoyExtAuthzGrpc.includeRequestBodyInCheck" => {
+            fields::names::<istio::ExtAuthzBody>()
+        }
         _ => &[],
     }
+}
+
+/// A path with `[]` for every `[7]`.
+fn without_indices(path: &str) -> String {
+    path.split_inclusive('[')
+        .map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()))
+        .collect()
 }
 
 fn wrong_type(object: &Object, path: &str, message: &str) -> Option<String> {

@@ -216,11 +216,66 @@ fn an_unknown_field_of_the_mesh_comes_with_a_way_out() {
             "{outboundTrafficPolicy: {mod: ALLOW_ANY}}",
             "spec.outboundTrafficPolicy.mod (did you mean \"mode\"?)",
         ),
+        (
+            "{meshMTLS: {minProtocolVersoin: TLSV1_3}}",
+            "spec.meshMTLS.minProtocolVersoin (did you mean \"minProtocolVersion\"?)",
+        ),
+        (
+            "{defaultConfig: {proxyMetdata: {}}}",
+            "spec.defaultConfig.proxyMetdata (did you mean \"proxyMetadata\"?)",
+        ),
+        (
+            "{extensionProviders: [{name: a, envoyExtAuthzHttp: {service: a, port: 1, failopen: true}}]}",
+            "spec.extensionProviders[0].envoyExtAuthzHttp.failopen (did you mean \"failOpen\"?)",
+        ),
     ] {
         let object = format!(
             "{{apiVersion: mesh.istio.io/v1alpha1, kind: MeshConfig, metadata: {{name: a}}, spec: {spec}}}"
         );
         check(&object, &[&format!("error unknown-field {expected}")]);
+    }
+}
+
+#[test]
+fn security_policies_come_with_a_way_out() {
+    for (kind, spec, expected) in [
+        (
+            "AuthorizationPolicy",
+            "{rules: [{from: [{source: {principal: [a]}}]}]}",
+            &[
+                "error unknown-field spec.rules[0].from[0].source.principal (did you mean \"principals\"?)",
+                "error empty-block spec.rules[0].from[0].source (leave out the whole \"from\" to match every source)",
+            ][..],
+        ),
+        (
+            "AuthorizationPolicy",
+            "{action: deny}",
+            &["error wrong-type spec.action (did you mean \"DENY\"?)"],
+        ),
+        (
+            "AuthorizationPolicy",
+            "{rules: [{to: [{operation: {ports: [80]}}]}]}",
+            &[
+                "error wrong-type spec.rules[0].to[0].operation.ports[0] (write it in quotes: without, YAML reads it as a number)",
+            ],
+        ),
+        (
+            "PeerAuthentication",
+            "{mtls: STRICT}",
+            &["error wrong-type spec.mtls (its fields are mode)"],
+        ),
+        (
+            "RequestAuthentication",
+            "{jwtRules: [{issuer: 'https://a', jwksURI: 'https://b'}]}",
+            &["error unknown-field spec.jwtRules[0].jwksURI (did you mean \"jwksUri\"?)"],
+        ),
+    ] {
+        for version in ["v1", "v1beta1"] {
+            let object = format!(
+                "{{apiVersion: security.istio.io/{version}, kind: {kind}, metadata: {{name: a, namespace: b}}, spec: {spec}}}"
+            );
+            check(&object, expected);
+        }
     }
 }
 

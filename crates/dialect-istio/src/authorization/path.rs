@@ -104,7 +104,7 @@ pub(super) fn warn_of_variants(
             remarks
                 .warning(
                     &list.item(index),
-                    "path-variants",
+                    "trailing-slash",
                     format!("leaves \"{value}/\" and what is below it open, which the application may take for the same"),
                 )
                 .advise(format!("write \"{value}*\", or add \"{value}/*\""));

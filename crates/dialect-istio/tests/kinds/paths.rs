@@ -67,7 +67,7 @@ fn paths_that_no_request_has_are_told() {
 /// `/admin` is closed, and `/admin/` is not.
 #[test]
 fn a_closed_path_leaves_its_variants_open() {
-    const OPEN: &str = "warning path-variants spec.rules[0].to[0].operation";
+    const OPEN: &str = "warning trailing-slash spec.rules[0].to[0].operation";
     for (paths, is_open) in [
         ("[/admin]", true),
         ("[/admin, /other/*]", true),
