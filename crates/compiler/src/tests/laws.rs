@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ferromesh_mesh::policy::mtls::MtlsMode;
 use ferromesh_mesh::view::View;
-use ferromesh_mesh::view::cluster::{ClusterName, Discovery};
+use ferromesh_mesh::view::cluster::{ClusterName, Discovery, UpstreamTls};
 use ferromesh_mesh::view::listener::{ListenerTraffic, Outbound, TcpForward};
 use ferromesh_mesh::view::route_table::{TableHosts, TableName};
 use ferromesh_mesh::view::security::InboundSecurity;
@@ -12,6 +13,7 @@ use ferromesh_mesh::view::virtual_host::{Action, BackendTarget, VirtualHost};
 
 use crate::Snapshot;
 use crate::edit::ProxyId;
+use crate::proxy::{Certificates, Proxy};
 
 /// A proxy's views by kind and name.
 pub type Views = BTreeMap<String, View>;
@@ -118,6 +120,41 @@ pub fn check(views: &Views) {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Checks that a proxy neither speaks nor demands what it has no certificate for, and that ports
+/// and names come once and in order.
+pub fn check_tls(proxy: &Proxy, views: &Views) {
+    let without = proxy.certificates == Certificates::None;
+    let is_off = |mode: &MtlsMode| *mode == MtlsMode::Disable;
+    for view in views.values() {
+        match view {
+            View::Cluster(cluster) => match &cluster.tls {
+                UpstreamTls::Auto(mesh) | UpstreamTls::Mesh(mesh) => {
+                    assert!(!without, "{cluster:?}");
+                    assert!(mesh.names.is_sorted_by(|a, b| a < b), "{mesh:?}");
+                }
+                UpstreamTls::Off | UpstreamTls::Other(..) => {}
+            },
+            View::Listener(listener) => match &listener.traffic {
+                ListenerTraffic::VirtualInbound {
+                    ports, rest_mtls, ..
+                } => {
+                    assert!(ports.is_sorted_by(|a, b| a.port < b.port), "{ports:?}");
+                    let modes = ports.iter().map(|port| &port.mtls);
+                    assert!(
+                        !without || modes.chain([rest_mtls]).all(is_off),
+                        "{ports:?}"
+                    );
+                }
+                ListenerTraffic::Inbound { port, .. } => {
+                    assert!(!without || is_off(&port.mtls), "{port:?}");
+                }
+                _ => {}
+            },
+            _ => {}
         }
     }
 }

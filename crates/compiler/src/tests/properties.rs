@@ -185,8 +185,9 @@ fn incremental_is_clean(
     world.compile();
     let clean = world.clean(script.len(), script.len().is_multiple_of(3));
     compare(&world, &clean)?;
-    for views in world.views() {
+    for (proxy, views) in world.proxies.values().zip(world.views()) {
         laws::check(&views);
+        laws::check_tls(proxy, &views);
         for view in views.values() {
             counts.note(describe(view));
             for what in secured(view) {
