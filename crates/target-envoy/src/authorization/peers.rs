@@ -4,7 +4,6 @@
 //! certificate satisfies, too.
 
 use ferromesh_envoy as envoy;
-use ferromesh_identity::TrustDomain;
 use ferromesh_mesh as mesh;
 
 use envoy::matcher::string_matcher::MatchPattern;
@@ -43,39 +42,43 @@ fn id(pattern: MatchPattern) -> Principal {
     })
 }
 
-/// A peer as `TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`.
+/// A peer as `TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`. It is known by every name of its trust domain
+/// if that is the mesh's own.
 pub(super) fn principal(text: &TextMatch, security: &InboundSecurity) -> Principal {
+    let ours = || std::iter::once(&security.trust_domain).chain(&security.trust_domain_aliases);
+    let own = |domain: &str| domain == OWN || ours().any(|it| it.as_str() == domain);
+    let exact = |text: String| id(MatchPattern::Exact(format!("spiffe://{text}")));
+    let prefix = |text: String| id(MatchPattern::Prefix(format!("spiffe://{text}")));
     match text {
         TextMatch::Present => anybody(),
-        TextMatch::Exact(text) => Principal::any(
-            in_all_domains(text, security)
-                .map(|text| id(MatchPattern::Exact(format!("spiffe://{text}"))))
-                .collect(),
-        ),
-        TextMatch::Prefix(text) => Principal::any(
-            in_all_domains(text, security)
-                .map(|text| id(MatchPattern::Prefix(format!("spiffe://{text}"))))
-                .collect(),
-        ),
-        TextMatch::Suffix(text) => id(regex(format!("spiffe://.*{}", literal(text)))),
+        TextMatch::Exact(text) => match text.split_once('/') {
+            Some((domain, rest)) if own(domain) => {
+                Principal::any(ours().map(|it| exact(format!("{it}/{rest}"))).collect())
+            }
+            Some(_) | None => exact(text.to_string()),
+        },
+        TextMatch::Prefix(text) => match text.split_once('/') {
+            Some((domain, rest)) if own(domain) => {
+                Principal::any(ours().map(|it| prefix(format!("{it}/{rest}"))).collect())
+            }
+            None if ours().any(|it| it.as_str().starts_with(&**text)) => {
+                let all = ours().map(|it| prefix(format!("{it}/")));
+                Principal::any(all.chain([prefix(text.to_string())]).collect())
+            }
+            Some(_) | None => prefix(text.to_string()),
+        },
+        TextMatch::Suffix(text) => {
+            let as_written = id(regex(format!("spiffe://.*{}", literal(text))));
+            let renamed = text
+                .split_once('/')
+                .filter(|(domain, rest)| {
+                    rest.starts_with("ns/") && ours().any(|it| it.as_str().ends_with(domain))
+                })
+                .map(|(_, rest)| ours().map(move |it| exact(format!("{it}/{rest}"))));
+            let renamed = renamed.into_iter().flatten();
+            Principal::any([as_written].into_iter().chain(renamed).collect())
+        }
     }
-}
-
-/// The text under every name of the mesh's trust domain, if it begins with one of them.
-fn in_all_domains<'a>(
-    text: &'a str,
-    security: &'a InboundSecurity,
-) -> impl Iterator<Item = String> {
-    let ours = || std::iter::once(&security.trust_domain).chain(&security.trust_domain_aliases);
-    let rest = text
-        .split_once('/')
-        .filter(|(domain, _)| *domain == OWN || ours().any(|it| it.as_str() == *domain))
-        .map(|(_, rest)| rest);
-    let under = move |rest| move |domain: &TrustDomain| format!("{domain}/{rest}");
-    let renamed = rest
-        .into_iter()
-        .flat_map(move |rest| ours().map(under(rest)));
-    renamed.chain(rest.is_none().then(|| text.to_owned()))
 }
 
 /// A namespace, in any trust domain.

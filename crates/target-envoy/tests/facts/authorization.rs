@@ -129,8 +129,16 @@ fn peers_are_known_by_their_certificate() {
             "(uri=spiffe://td/ns/a/sa/b | uri=spiffe://old/ns/a/sa/b)",
         ),
         ("other/ns/a/sa/b", "uri=spiffe://other/ns/a/sa/b"),
-        ("t*", "uri^spiffe://t"),
+        (
+            "o*",
+            "(uri^spiffe://td/ | uri^spiffe://old/ | uri^spiffe://o)",
+        ),
+        ("x*", "uri^spiffe://x"),
         ("*/sa/a.b", r"uri~spiffe://.*\/sa\/a\.b"),
+        (
+            "*ld/ns/a/sa/b",
+            r"(uri~spiffe://.*ld\/ns\/a\/sa\/b | uri=spiffe://td/ns/a/sa/b | uri=spiffe://old/ns/a/sa/b)",
+        ),
     ] {
         assert_eq!(principals(&[text], &[]), said, "{text}");
     }
