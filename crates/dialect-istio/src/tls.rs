@@ -167,7 +167,8 @@ fn check_files(tls: &istio::ClientTls, at: &Path<'_>, remarks: &mut Remarks) {
         ("caCertificates", &tls.ca_certificates),
         ("caCrl", &tls.ca_crl),
     ] {
-        if value.contains('~') || value.starts_with(NO_FILE) || value.contains('\0') {
+        let divided = value.contains('~') && ["clientCertificate", "privateKey"].contains(&field);
+        if divided || value.starts_with(NO_FILE) || value.contains('\0') {
             remarks
                 .error(
                     &at.field(field),
