@@ -5,14 +5,17 @@ use std::sync::Arc;
 use ferromesh_mesh::closest::closest;
 use ferromesh_mesh::decl::authorization::AuthorizationPolicy;
 use ferromesh_mesh::decl::service::Resolution;
+use ferromesh_mesh::decl::workload::Workload;
 use ferromesh_mesh::diagnostic::Diagnostic;
 use ferromesh_mesh::name::Namespace;
 use ferromesh_mesh::policy::authorization::Action;
-use ferromesh_mesh::policy::ext_authz::ExternalAuthorizer;
+use ferromesh_mesh::policy::ext_authz::{AuthorizerProtocol, ExternalAuthorizer};
+use ferromesh_mesh::view::listener::InboundTraffic;
 
-use super::{Census, warn};
+use super::{Census, named, warn};
 use crate::index::reading::Reading;
 use crate::link::facts;
+use crate::link::inbound;
 use crate::link::scope::{Scope, ScopeKey};
 use crate::link::security::{NoAuthorizer, authorizer};
 
@@ -43,9 +46,23 @@ pub(super) fn check(
         list.push(warn(&field, "unknown-provider", message).hint(hint));
         return;
     };
-    let first = census
+    let selected: Vec<_> = census
         .selected(&policy.namespace, &policy.selector)
-        .next()
+        .collect();
+    if let (AuthorizerProtocol::Http(_), Some((workload, port))) =
+        (&settings.protocol, without_requests(&selected, reading))
+    {
+        let message = format!(
+            "authorizer {provider} knows requests only, and port {port} of {} speaks TCP: nobody is asked there",
+            named(workload)
+        );
+        list.push(
+            warn(&field, "requests-only", message)
+                .hint("use an authorizer by gRPC, or write an ALLOW policy for that port"),
+        );
+    }
+    let first = selected
+        .first()
         .map_or_else(|| policy.namespace.clone(), |w| w.name.namespace.clone());
     if let Some(message) = fault(&first, settings, reading) {
         let message = format!("authorizer {provider}: {message}");
@@ -54,6 +71,20 @@ pub(super) fn check(
             settings.service.host, settings.port
         )));
     }
+}
+
+/// The first port that has no requests.
+fn without_requests<'c>(
+    selected: &[&'c Arc<Workload>],
+    reading: &mut Reading<'_>,
+) -> Option<(&'c Arc<Workload>, u16)> {
+    selected.iter().find_map(|workload| {
+        let ports = inbound::traffic_by_port(workload, reading)?;
+        let mut tcp = ports
+            .iter()
+            .filter(|(_, traffic)| matches!(traffic, InboundTraffic::Tcp { .. }));
+        tcp.next().map(|(port, _)| (*workload, *port))
+    })
 }
 
 /// Why the authorizer can't be asked from a namespace.

@@ -71,9 +71,8 @@ impl Demands {
                 let undeclared = InboundPort {
                     port,
                     cluster: ClusterName::InboundPassthrough,
-                    traffic: InboundTraffic::Tcp {
-                        server_first: false,
-                    },
+                    // As on all ports of which nothing is known.
+                    traffic: InboundTraffic::Detect,
                     mtls: mode,
                     label: Arc::from(format!("undeclared:{port}")),
                 };

@@ -12,6 +12,7 @@ use ferromesh_mesh::origin::Age;
 use ferromesh_mesh::policy::authorization::{
     Action, Condition, Operation, PathMatch, Source, TextAttribute, TextMatch,
 };
+use ferromesh_mesh::policy::ext_authz::{AuthorizerProtocol, HttpAuthorizer};
 use ferromesh_mesh::policy::path_normalization::PathNormalization;
 use ferromesh_mesh::policy::protocol::Protocol;
 use ferromesh_mesh::policy::set::Set;
@@ -329,6 +330,25 @@ fn authorizers_that_can_not_be_asked_are_reported() {
             service_unit(headless),
         ]),
         &[&line("unusable-provider")],
+    );
+    let mut by_http = authorizer(None, host, 80);
+    by_http.protocol = AuthorizerProtocol::Http(HttpAuthorizer {
+        path_prefix: Arc::from(""),
+        request_headers: Vec::new(),
+        added_headers: Vec::new(),
+        upstream_headers: Vec::new(),
+        allowed_headers: Vec::new(),
+        denied_headers: Vec::new(),
+    });
+    let mut http_only = mesh_config();
+    http_only.security.authorizers = [(Arc::from("opa"), by_http)].into();
+    let mut tcp = service("a", "reviews");
+    tcp.ports.push(port("tcp", Protocol::Tcp, 90, "9090"));
+    let units = vec![ask(), mesh_unit(http_only)];
+    check(told(units.clone()), &[]);
+    check(
+        told([units, vec![service_unit(tcp)]].concat()),
+        &[&line("requests-only")],
     );
     let hints: Vec<_> = diagnostics(vec![ask(), mesh(&[("opa2", host, None, 80)])], vec![])
         .into_iter()
