@@ -107,7 +107,7 @@ impl Observed {
         match admin.send(Method::GET, "/stats/prometheus?usedonly").await {
             Ok(scraped) => scraped.map(|envoys| {
                 let ours = stream::iter([Ok(Frame::data(Bytes::from(self.own_statistics())))]);
-                StreamBody::new(ours.chain(BodyStream::new(envoys))).boxed()
+                BodyExt::boxed(StreamBody::new(ours.chain(BodyStream::new(envoys))))
             }),
             Err(error) => text(StatusCode::BAD_GATEWAY, &error.to_string()),
         }
