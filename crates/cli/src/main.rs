@@ -3,9 +3,10 @@
 //! It judges manifests and shows what they mean to a proxy, offline, by the same lowering,
 //! linking and emission as the control plane. It knows no server and opens no connection.
 //!
-//! Reading order: `analyze`, `render`.
+//! Reading order: `analyze`, `render`, `authz`.
 
 mod analyze;
+mod authz;
 mod output;
 mod render;
 
@@ -22,7 +23,8 @@ use ferromesh_chassis::arguments;
 Examples:
   ferromesh analyze samples/shop --default-namespace ecommerce
   kubectl get virtualservices,destinationrules -A -o yaml | ferromesh analyze -
-  ferromesh render --source dir:samples/shop --default-namespace ecommerce --proxy frontend-1.ecommerce"
+  ferromesh render --source dir:samples/shop --default-namespace ecommerce --proxy frontend-1.ecommerce
+  ferromesh authz test --source dir:samples/shop --default-namespace ecommerce --from frontend-1.ecommerce --to order-service:8000 -X POST --path /orders"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -32,6 +34,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Analyze(analyze::Arguments),
+    Authz(authz::Arguments),
     Render(render::Arguments),
 }
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let Arguments { command } = arguments::read();
     let outcome = match command {
         Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Authz(arguments) => authz::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
     };
     match outcome {

@@ -1,7 +1,7 @@
 //! `ferromesh render`: what a proxy may be served.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -86,7 +86,8 @@ enum Format {
     Yaml,
 }
 
-fn source(text: &str) -> Result<PathBuf, String> {
+/// Reads where manifests are.
+pub(crate) fn source(text: &str) -> Result<PathBuf, String> {
     match text.strip_prefix("dir:") {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
         _ => Err(format!("write dir:{text} for a directory")),
@@ -106,15 +107,7 @@ fn proxy(text: &str) -> Result<WorkloadName, String> {
 
 /// Prints the resources.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if !arguments.source.is_dir() {
-        let what = if arguments.source.exists() {
-            "not a directory"
-        } else {
-            "no such directory"
-        };
-        let text = format!("{}: {what}", arguments.source.display());
-        return Err(Failure::with_status(text, WRONG_USAGE));
-    }
+    check_source(&arguments.source)?;
     let Loaded {
         objects,
         faults,
@@ -131,17 +124,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         errors += unit.diagnostics.iter().filter(is_error).count();
         compiler.replace(Arc::new(unit));
     }
-    if errors > 0 {
-        let path = arguments.source.display();
-        let (what, say) = if errors == 1 {
-            ("error", "it says")
-        } else {
-            ("errors", "they say")
-        };
-        eprintln!(
-            "{errors} {what} in the manifests; what {say} is left out (ferromesh analyze {path} says what)"
-        );
-    }
+    say_errors(errors, &arguments.source);
     let WorkloadName { namespace, name } = &arguments.proxy;
     if address.is_none() {
         eprintln!(
@@ -170,6 +153,35 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     output::print([text])?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what is no directory.
+pub(crate) fn check_source(source: &Path) -> Result<(), Failure> {
+    if source.is_dir() {
+        return Ok(());
+    }
+    let what = if source.exists() {
+        "not a directory"
+    } else {
+        "no such directory"
+    };
+    let text = format!("{}: {what}", source.display());
+    Err(Failure::with_status(text, WRONG_USAGE))
+}
+
+/// Says that errors are left out, if there are any.
+pub(crate) fn say_errors(errors: usize, source: &Path) {
+    if errors > 0 {
+        let path = source.display();
+        let (what, say) = if errors == 1 {
+            ("error", "it says")
+        } else {
+            ("errors", "they say")
+        };
+        eprintln!(
+            "{errors} {what} in the manifests; what {say} is left out (ferromesh analyze {path} says what)"
+        );
+    }
 }
 
 fn is_error(diagnostic: &&Diagnostic) -> bool {
