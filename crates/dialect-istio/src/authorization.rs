@@ -1,6 +1,7 @@
 //! Rules of an AuthorizationPolicy.
 
 mod condition;
+mod host;
 mod never;
 mod operation;
 mod path;

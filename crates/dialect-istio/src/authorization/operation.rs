@@ -6,8 +6,8 @@ use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::authorization::Operation;
 
 use super::Scope;
-use super::path;
 use super::values::{self, Lists};
+use super::{host, path};
 
 /// An operation at the path `at`.
 pub(super) fn lower(
@@ -47,6 +47,7 @@ pub(super) fn lower(
             .error(at, "empty-block", "must have at least one field")
             .advise("leave out the whole \"to\" to match every operation");
     }
+    host::warn_of_variants(hosts, scope.action, at, remarks);
     path::warn_of_variants(paths, scope.action, at, remarks);
     Operation {
         hosts: hosts.lower(at, remarks, values::text),

@@ -86,10 +86,8 @@ pub(super) fn warn_of_variants(
     at: &Path<'_>,
     remarks: &mut Remarks,
 ) {
-    let (field, values) = match action {
-        AuthorizationAction::Deny => paths.any_of,
-        AuthorizationAction::Allow => paths.none_of,
-        AuthorizationAction::Audit | AuthorizationAction::Custom => return,
+    let Some((field, values)) = paths.closed_by(action) else {
+        return;
     };
     let list = at.field(field);
     let open = |value: &str| {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ferromesh_api::istio::AuthorizationAction;
 use ferromesh_mesh::diagnostic::Remarks;
 use ferromesh_mesh::path::Path;
 use ferromesh_mesh::policy::authorization::{AccountMatch, TextMatch};
@@ -41,6 +42,19 @@ impl Lists<'_> {
             .into_iter()
             .filter(|(_, values)| !values.is_empty())
             .map(|(field, _)| field)
+    }
+
+    /// What a rule is meant to close, with the field that says it: what it denies, or what it
+    /// leaves out of what it allows.
+    pub(super) fn closed_by(
+        &self,
+        action: AuthorizationAction,
+    ) -> Option<(&'static str, &[String])> {
+        match action {
+            AuthorizationAction::Deny => Some(self.any_of),
+            AuthorizationAction::Allow => Some(self.none_of),
+            AuthorizationAction::Audit | AuthorizationAction::Custom => None,
+        }
     }
 
     /// The values, each read by `read` at its path below `at`. Empty ones are errors.

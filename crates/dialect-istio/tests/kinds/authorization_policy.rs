@@ -54,7 +54,7 @@ rules:
   - source: {serviceAccounts: [own, other/acc], notServiceAccounts: [x]}
   to:
   - operation:
-      hosts: [a.com, '*.b.com']
+      hosts: [a.com*]
       notHosts: [c.com]
       ports: ['80', '8080']
       notPorts: ['81']
@@ -72,7 +72,7 @@ rules:
             "trust_domains: Set { any_of: [Exact(\"td\"), Suffix(\".td\")], none_of: [Exact(\"other\")] }",
             " ip_blocks: Set { any_of: [10.1.2.3/32, 10.1.0.0/16, 2001:db8::/32], none_of: [10.1.0.1/32] }",
             "remote_ip_blocks: Set { any_of: [192.0.2.0/24], none_of: [192.0.2.9/32] }",
-            "hosts: Set { any_of: [Exact(\"a.com\"), Suffix(\".b.com\")], none_of: [Exact(\"c.com\")] }",
+            "hosts: Set { any_of: [Prefix(\"a.com\")], none_of: [Exact(\"c.com\")] }",
             "methods: Set { any_of: [Exact(\"GET\"), Prefix(\"P\")], none_of: [Exact(\"POST\")] }",
             "paths: Set { any_of: [Text(Prefix(\"/a\")), Text(Suffix(\"/b\")), Template(\"/c/{*}/{**}\")], none_of: [Text(Exact(\"/d\"))] }",
             "ports: Set { any_of: [80, 8080], none_of: [81] }",

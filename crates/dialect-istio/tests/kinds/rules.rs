@@ -361,3 +361,40 @@ fn a_deny_that_speaks_of_requests_only_is_told() {
         check_rule(&format!("{{{rule}}}"), &["rules: [Rule"], &[]);
     }
 }
+
+/// `a.com` is closed, and `a.com:80` is not.
+#[test]
+fn a_closed_host_leaves_its_variants_open() {
+    for (hosts, is_open) in [
+        ("[a.com]", true),
+        ("['*.a.com']", true),
+        ("['a.com*']", false),
+        ("[a.com, 'a.com*']", false),
+        ("[a.com, 'a.com:*']", true),
+        ("['*']", false),
+    ] {
+        let with = |field: &str| {
+            let remark = format!("warning host-variants spec.rules[0].to[0].operation.{field}[0]");
+            if is_open { vec![remark] } else { Vec::new() }
+        };
+        for (policy, remarks) in [
+            (
+                format!(
+                    "{{action: DENY, rules: [{{to: [{{operation: {{hosts: {hosts}, ports: ['80']}}}}]}}]}}"
+                ),
+                with("hosts"),
+            ),
+            (
+                format!("{{rules: [{{to: [{{operation: {{notHosts: {hosts}}}}}]}}]}}"),
+                with("notHosts"),
+            ),
+            (
+                format!("{{rules: [{{to: [{{operation: {{hosts: {hosts}}}}}]}}]}}"),
+                Vec::new(),
+            ),
+        ] {
+            let remarks: Vec<_> = remarks.iter().map(String::as_str).collect();
+            check(&policy, &["rules: [Rule"], &remarks);
+        }
+    }
+}
