@@ -16,6 +16,7 @@ use super::listeners::{config, http_filters};
 use super::statements::{permission, principal};
 use super::views::listeners::{at, listener, port};
 use super::views::security::{self, policy, rule, set, text, texts};
+use super::views::tokens;
 use super::*;
 
 /// An inbound port that demands this.
@@ -70,7 +71,7 @@ fn one(action: Action, rules: Vec<Rule>) -> InboundSecurity {
         trust_domain: security::domain("td"),
         trust_domain_aliases: vec![security::domain("old")],
         tokens: vec![mesh::view::security::TokenRule {
-            rule: security::token("https://a.test/x"),
+            rule: tokens::token("https://a.test/x"),
             keys: None,
         }],
         authorization: vec![policy("p", action, rules)],

@@ -11,7 +11,8 @@ use mesh::view::security::{InboundSecurity, TokenRule};
 
 use super::listeners::http_filters;
 use super::views::listeners::{at, port};
-use super::views::security::{self, token};
+use super::views::security;
+use super::views::tokens::token;
 use super::*;
 
 fn filters(rules: Vec<JwtRule>) -> Vec<(String, wkt::Any)> {

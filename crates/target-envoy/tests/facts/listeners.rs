@@ -3,6 +3,8 @@ use std::net::SocketAddr;
 use envoy_types::pb::envoy::extensions::access_loggers::file::v3::FileAccessLog;
 use envoy_types::pb::envoy::extensions::access_loggers::file::v3::file_access_log::AccessLogFormat as Format;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+use mesh::policy::access_log::{AccessLog, AccessLogFormat};
+use mesh::policy::authorization::Action;
 use mesh::policy::mtls::MtlsMode;
 use mesh::view::cluster::ClusterName;
 use envoy_types::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
@@ -239,6 +241,22 @@ fn hosts_are_resolved_only_where_nothing_is_captured() {
     }
 }
 
+/// The log of a manager: its path, its format, and whether it takes only some.
+fn log(view: mesh::view::listener::Listener) -> Option<(String, String, bool)> {
+    let manager = manager(view);
+    let log = manager.access_log.first()?;
+    let Some(pb::accesslog::v3::access_log::ConfigType::TypedConfig(config)) = &log.config_type
+    else {
+        panic!("no configuration");
+    };
+    let file: FileAccessLog = open(config);
+    let Some(Format::LogFormat(format)) = file.access_log_format else {
+        panic!("no format");
+    };
+    let text = format!("{:?}", format.format);
+    Some((file.path, text, log.filter.is_some()))
+}
+
 #[test]
 fn the_default_line_of_the_log_is_istios() {
     let name = ListenerName::HttpProxy(at(15002));
@@ -247,23 +265,52 @@ fn the_default_line_of_the_log_is_istios() {
     };
     let mut view = plain(name, traffic);
     view.access_log = logs().remove(1);
-    let manager = manager(view);
-    let Some(pb::accesslog::v3::access_log::ConfigType::TypedConfig(config)) =
-        &manager.access_log[0].config_type
-    else {
-        panic!("no configuration");
-    };
-    let log: FileAccessLog = open(config);
-    let Some(Format::LogFormat(format)) = log.access_log_format else {
-        panic!("no format");
-    };
-    let text = format!("{:?}", format.format);
+    let (path, text, _) = log(view).expect("a log");
     let begin =
         r#"[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\""#;
     assert!(text.contains(begin), "{text}");
-    assert!(
-        text.contains(r"%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"),
-        "{text}"
-    );
-    assert_eq!(log.path, "/dev/stdout");
+    let end = r"%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
+    assert!(text.contains(end), "{text}");
+    assert_eq!(path, "/dev/stdout");
+}
+
+/// An inbound port with these policies.
+fn guarded(authorization: Vec<mesh::view::security::Policy>) -> mesh::view::listener::Listener {
+    let traffic = ListenerTraffic::Inbound {
+        port: port(8080, InboundTraffic::Http, MtlsMode::Disable),
+        security: Arc::new(mesh::view::security::InboundSecurity {
+            authorization,
+            ..security::open()
+        }),
+    };
+    plain(ListenerName::Inbound(at(8080)), traffic)
+}
+
+#[test]
+fn a_workloads_log_says_who_asked() {
+    for log in logs() {
+        let mut view = guarded(Vec::new());
+        view.access_log = log.clone();
+        let says = self::log(view).map(|(_, text, _)| text.contains("%DOWNSTREAM_PEER_URI_SAN%"));
+        let default = match log {
+            AccessLog::Off => None,
+            AccessLog::File { path: _, format } => Some(matches!(
+                format,
+                AccessLogFormat::DefaultText | AccessLogFormat::DefaultJson
+            )),
+        };
+        assert_eq!(says, default);
+    }
+}
+
+#[test]
+fn what_is_audited_is_logged_even_if_nothing_else_is() {
+    let policies = |action| vec![security::policy("p", action, vec![security::rule()])];
+    assert_eq!(log(guarded(policies(Action::Deny))), None);
+    let (path, _, some) = log(guarded(policies(Action::Audit))).expect("a log");
+    assert_eq!((path.as_str(), some), ("/dev/stdout", true));
+    let mut all = guarded(policies(Action::Audit));
+    all.access_log = logs().remove(1);
+    let (_, _, some) = log(all).expect("a log");
+    assert!(!some, "all is logged anyway");
 }

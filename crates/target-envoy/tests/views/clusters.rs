@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferromesh_identity::TrustDomain;
 use ferromesh_mesh as mesh;
 
 use mesh::decl::endpoints::EndpointState;
@@ -16,13 +15,12 @@ use mesh::policy::load_balancer::{LoadBalancer, Warmup};
 use mesh::policy::outlier::OutlierDetection;
 use mesh::policy::protocol::Protocol;
 use mesh::policy::retry_budget::RetryBudget;
-use mesh::policy::tls::{ClientTls, ServerCheck, ServerTrust, TlsParameters};
 use mesh::view::View;
 use mesh::view::cluster::{AppAddress, Cluster, ClusterName, ClusterService, Discovery};
-use mesh::view::cluster::{DnsInstance, Limits, LocalityMode, MeshTls, UpstreamTls};
+use mesh::view::cluster::{DnsInstance, Limits, LocalityMode, UpstreamTls};
 use mesh::view::endpoints::{ClusterEndpoint, ClusterEndpoints, EndpointGroup};
 
-use super::{every, security};
+use super::{every, tls};
 
 /// `outbound|80|SUBSET|HOST`.
 pub fn outbound(host: &str, subset: Option<&str>) -> ClusterName {
@@ -184,69 +182,6 @@ fn protocols() -> Vec<Protocol> {
     }
 }
 
-/// TLS of every sort.
-pub fn all_tls() -> Vec<UpstreamTls> {
-    let mesh = |sni: &str, names: &[&str], parameters| MeshTls {
-        sni: sni.into(),
-        names: names.iter().map(|it| Arc::from(*it)).collect(),
-        trust_domain: TrustDomain::default(),
-        parameters,
-    };
-    let plain = || mesh("", &[], TlsParameters::default());
-    let trusts = every! {
-        ServerTrust::File(_) => ServerTrust::File("/etc/certs/root.pem".into()),
-        ServerTrust::System => ServerTrust::System,
-        ServerTrust::Nobody => ServerTrust::Nobody,
-    };
-    let check = |trust, sni: &str, names: &[&str]| ServerCheck {
-        sni: sni.into(),
-        trust,
-        names: names.iter().map(|it| Arc::from(*it)).collect(),
-        revoked: "".into(),
-    };
-    let mutual = |server| ClientTls::Mutual {
-        certificate: "/etc/certs/cert.pem".into(),
-        key: "/etc/certs/key.pem".into(),
-        server,
-    };
-    let clients = every! {
-        ClientTls::Disable => ClientTls::Disable,
-        ClientTls::Mesh { .. } => ClientTls::Mesh { sni: "".into(), names: Vec::new() },
-        ClientTls::Simple(_) => ClientTls::Simple(check(ServerTrust::System, "", &[])),
-        ClientTls::Mutual { .. } => mutual(check(ServerTrust::System, "", &[])),
-    };
-    let mut all = every! {
-        UpstreamTls::Off => UpstreamTls::Off,
-        UpstreamTls::Auto(_) => UpstreamTls::Auto(plain()),
-        UpstreamTls::Mesh(_) => UpstreamTls::Mesh(plain()),
-        UpstreamTls::Other(..) => UpstreamTls::Other(clients[2].clone(), TlsParameters::default()),
-    };
-    let names = ["spiffe://cluster.local/ns/shop/sa/front", "a.test", ""];
-    let long = "x".repeat(300);
-    for parameters in security::parameters() {
-        all.push(UpstreamTls::Auto(mesh("a.test", &names, parameters)));
-    }
-    all.push(UpstreamTls::Mesh(mesh(
-        &long,
-        &names,
-        TlsParameters::default(),
-    )));
-    let other = |client| UpstreamTls::Other(client, TlsParameters::default());
-    all.extend(clients.into_iter().map(other));
-    for trust in trusts {
-        for (sni, names) in [
-            ("", &[][..]),
-            ("a.test", &names[..]),
-            (long.as_str(), &[][..]),
-        ] {
-            let check = check(trust.clone(), sni, names);
-            all.push(other(ClientTls::Simple(check.clone())));
-            all.push(other(mutual(check)));
-        }
-    }
-    all
-}
-
 /// Every value of every part, one at a time and some together.
 pub fn all() -> Vec<View> {
     let mut count = 0;
@@ -299,7 +234,7 @@ pub fn all() -> Vec<View> {
             ..next()
         });
     }
-    for tls in all_tls() {
+    for tls in tls::all() {
         for protocol in [
             Protocol::Http,
             Protocol::Http2,

@@ -2,29 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ferromesh_identity::TrustDomain;
 use ferromesh_mesh as mesh;
 
-use mesh::name::Hostname;
 use mesh::origin::{ObjectRef, Origin};
 use mesh::policy::authorization::{AccountMatch, Action, AddressAttribute, Condition, Enforcement};
 use mesh::policy::authorization::{Operation, PathMatch, Rule, Source, TextAttribute, TextMatch};
-use mesh::policy::ext_authz::{AuthorizedRouting, AuthorizerBody, AuthorizerFailure};
-use mesh::policy::ext_authz::{AuthorizerProtocol, BodyEncoding, ExternalAuthorizer};
-use mesh::policy::ext_authz::{HttpAuthorizer, PartialBody, ProviderService};
-use mesh::policy::jwt::{ClaimHeader, JwtRule, KeySource, TokenForwarding, TokenPlace};
+use mesh::policy::ext_authz::AuthorizerProtocol;
 use mesh::policy::path_normalization::PathNormalization;
 use mesh::policy::set::Set;
-use mesh::policy::tls::{Compliance, TlsParameters, TlsVersion};
-use mesh::view::security::{Authorizer, InboundSecurity, Policy, TokenRule};
+use mesh::policy::tls::TlsParameters;
+use mesh::view::security::{InboundSecurity, Policy, TokenRule};
 
-use super::clusters::outbound;
-use super::every;
-
-/// A set of public keys as identity providers publish it.
-pub const KEYS: &str = include_str!("keys.json");
+use super::tokens::{KEYS, token, tokens};
+use super::{authorizers, every, tls};
 
 /// Nothing is demanded.
 pub fn open() -> InboundSecurity {
@@ -103,7 +95,7 @@ pub fn texts(all: &[&str]) -> Vec<TextMatch> {
 }
 
 /// Every kind of match, with what regular expressions mean something by, and nothing at all.
-fn matches() -> Vec<TextMatch> {
+pub fn matches() -> Vec<TextMatch> {
     let mut all = every! {
         TextMatch::Exact(_) => TextMatch::Exact("a.b+(c)|d/e\\Q*".into()),
         TextMatch::Prefix(_) => TextMatch::Prefix("cluster.local/ns/[a".into()),
@@ -311,187 +303,6 @@ pub fn policies() -> Vec<Policy> {
     all
 }
 
-/// A token rule with nothing special.
-pub fn token(issuer: &str) -> JwtRule {
-    JwtRule {
-        issuer: issuer.into(),
-        audiences: Vec::new(),
-        keys: KeySource::Inline(KEYS.into()),
-        places: Vec::new(),
-        payload_header: "".into(),
-        claim_headers: Vec::new(),
-        space_delimited_claims: Vec::new(),
-        forwarding: TokenForwarding::Remove,
-        fetch_timeout: Duration::from_secs(5),
-        origin: origin(),
-    }
-}
-
-/// Token rules of every sort.
-pub fn tokens() -> Vec<TokenRule> {
-    let places = every! {
-        TokenPlace::Header(..) => TokenPlace::Header("x-token".into(), "Bearer ".into()),
-        TokenPlace::Parameter(_) => TokenPlace::Parameter("token".into()),
-        TokenPlace::Cookie(_) => TokenPlace::Cookie("token".into()),
-    };
-    let forwardings = every! {
-        TokenForwarding::Remove => TokenForwarding::Remove,
-        TokenForwarding::Forward => TokenForwarding::Forward,
-    };
-    let sources = every! {
-        KeySource::Inline(_) => KeySource::Inline(KEYS.into()),
-        KeySource::Uri(_) => KeySource::Uri("https://keys.test/".into()),
-        KeySource::Issuer(_) => KeySource::Issuer("https://issuer.test".into()),
-        KeySource::Nobody => KeySource::Nobody,
-    };
-    let header = |header: &str, claim: &str| ClaimHeader {
-        header: header.into(),
-        claim: claim.into(),
-    };
-    let mut all = Vec::new();
-    for (forwarding, keys) in forwardings.into_iter().cycle().zip(sources) {
-        for places in [Vec::new(), places.clone()] {
-            all.push(TokenRule {
-                rule: JwtRule {
-                    audiences: vec!["a".into(), "".into()],
-                    keys: keys.clone(),
-                    places,
-                    payload_header: "x-payload".into(),
-                    claim_headers: vec![
-                        header("x-sub", "sub"),
-                        header("x-role", "realm.role"),
-                        header("x y", ""),
-                    ],
-                    space_delimited_claims: vec!["groups".into()],
-                    forwarding,
-                    ..token("https://issuer.test")
-                },
-                keys: None,
-            });
-        }
-    }
-    all.push(TokenRule {
-        rule: token("other@issuer.test"),
-        keys: Some(KEYS.into()),
-    });
-    all.push(TokenRule {
-        rule: token(""),
-        keys: Some(KEYS.into()),
-    });
-    all
-}
-
-fn authorizer(name: &str, protocol: AuthorizerProtocol, failure: AuthorizerFailure) -> Authorizer {
-    Authorizer {
-        cluster: outbound(name, None),
-        settings: ExternalAuthorizer {
-            service: ProviderService {
-                namespace: None,
-                host: Hostname::new(name),
-            },
-            port: 80,
-            timeout: Duration::ZERO,
-            failure,
-            routing: AuthorizedRouting::Keep,
-            body: None,
-            protocol,
-        },
-    }
-}
-
-/// Authorizers of every sort.
-pub fn authorizers() -> Vec<Authorizer> {
-    let http = HttpAuthorizer {
-        path_prefix: "/check".into(),
-        request_headers: matches(),
-        added_headers: vec![("x-added".into(), "1".into())],
-        upstream_headers: matches(),
-        allowed_headers: matches(),
-        denied_headers: matches(),
-    };
-    let bare = HttpAuthorizer {
-        path_prefix: "".into(),
-        request_headers: Vec::new(),
-        added_headers: Vec::new(),
-        upstream_headers: Vec::new(),
-        allowed_headers: Vec::new(),
-        denied_headers: Vec::new(),
-    };
-    let mut protocols = every! {
-        AuthorizerProtocol::Grpc => AuthorizerProtocol::Grpc,
-        AuthorizerProtocol::Http(_) => AuthorizerProtocol::Http(http),
-    };
-    protocols.push(AuthorizerProtocol::Http(bare));
-    let failures = every! {
-        AuthorizerFailure::Refuse(_) => AuthorizerFailure::Refuse(503),
-        AuthorizerFailure::Allow => AuthorizerFailure::Allow,
-    };
-    let routings = every! {
-        AuthorizedRouting::Keep => AuthorizedRouting::Keep,
-        AuthorizedRouting::Again => AuthorizedRouting::Again,
-    };
-    let partials = every! {
-        PartialBody::Refuse => PartialBody::Refuse,
-        PartialBody::Cut => PartialBody::Cut,
-    };
-    let encodings = every! {
-        BodyEncoding::Text => BodyEncoding::Text,
-        BodyEncoding::Bytes => BodyEncoding::Bytes,
-    };
-    let mut all = Vec::new();
-    for protocol in protocols {
-        for failure in failures
-            .iter()
-            .copied()
-            .chain([AuthorizerFailure::Refuse(0)])
-        {
-            let plain = authorizer("authorizer.test", protocol.clone(), failure);
-            for (index, routing) in routings.iter().enumerate() {
-                let mut full = plain.clone();
-                full.settings.routing = *routing;
-                full.settings.timeout = Duration::from_secs(1);
-                full.settings.body = Some(AuthorizerBody {
-                    max_bytes: u32::try_from(index).expect("a small number") * 1024,
-                    partial: partials[index],
-                    encoding: encodings[index],
-                });
-                all.push(full);
-            }
-            all.push(plain);
-        }
-    }
-    all
-}
-
-/// Parameters of TLS of every sort.
-pub fn parameters() -> Vec<TlsParameters> {
-    let versions = every! {
-        TlsVersion::V1_2 => TlsVersion::V1_2,
-        TlsVersion::V1_3 => TlsVersion::V1_3,
-    };
-    let compliances = every! {
-        Compliance::Free => Compliance::Free,
-        Compliance::Fips => Compliance::Fips,
-    };
-    let mut all = Vec::new();
-    for min_version in versions {
-        for compliance in &compliances {
-            all.push(TlsParameters {
-                min_version,
-                cipher_suites: vec!["ECDHE-ECDSA-AES128-GCM-SHA256".into()],
-                curves: vec!["P-256".into(), "X25519".into()],
-                compliance: *compliance,
-            });
-            all.push(TlsParameters {
-                min_version,
-                compliance: *compliance,
-                ..TlsParameters::default()
-            });
-        }
-    }
-    all
-}
-
 /// A little of everything.
 pub fn some() -> InboundSecurity {
     let rules = |attribute| {
@@ -530,11 +341,11 @@ pub fn all() -> Vec<Arc<InboundSecurity>> {
             .map(|paths| InboundSecurity { paths, ..open() }),
     );
     all.extend(
-        parameters()
+        tls::parameters()
             .into_iter()
             .map(|tls| InboundSecurity { tls, ..open() }),
     );
-    for authorizer in authorizers() {
+    for authorizer in authorizers::all() {
         let policy = policy("ask", Action::Custom("it".into()), vec![rule()]);
         all.push(InboundSecurity {
             authorizers: [("it".into(), authorizer)].into(),
@@ -548,7 +359,7 @@ pub fn all() -> Vec<Arc<InboundSecurity>> {
             ..open()
         });
     }
-    let choice = authorizers();
+    let choice = authorizers::all();
     let named = |name: &str, wanted: fn(&AuthorizerProtocol) -> bool| {
         let found = choice.iter().find(|it| wanted(&it.settings.protocol));
         (name.into(), found.expect("one of them").clone())

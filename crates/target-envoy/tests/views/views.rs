@@ -3,10 +3,13 @@
 // Each test uses its own part of this.
 #![allow(dead_code, reason = "shared between tests")]
 
+pub mod authorizers;
 pub mod clusters;
 pub mod hosts;
 pub mod listeners;
 pub mod security;
+pub mod tls;
+pub mod tokens;
 
 use ferromesh_mesh::view::View;
 
