@@ -21,8 +21,8 @@ pub struct Arguments {
     /// Where the manifests come from: dir:PATH is a directory that is read with its
     /// subdirectories (*.yaml, *.yml, *.json; several documents in a file; List; mesh.yaml at
     /// its root is Istio's mesh configuration) and watched from then on.
-    #[arg(long, value_name = "dir:PATH", value_parser = source)]
-    pub source: PathBuf,
+    #[arg(long, value_name = "dir:PATH", value_parser = source, required = true)]
+    pub source: Option<PathBuf>,
 
     /// The namespace of objects that name none.
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace)]

@@ -18,6 +18,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[command(
     name = "ferromesh-operator",
     args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     after_long_help = "\
 Examples:
   ferromesh-operator --source dir:samples/shop --default-namespace ecommerce --state state
@@ -36,17 +37,13 @@ struct Program {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    arguments: Option<Arguments>,
+    arguments: Arguments,
 }
 
 fn main() -> ExitCode {
     let Program { command, arguments } = arguments::read();
-    failure::exit(match (command, arguments) {
-        (Some(Command::RotateRoot(arguments)), _) => ferromesh_operator::rotate(&arguments),
-        (None, Some(arguments)) => ferromesh_operator::run(arguments),
-        (None, None) => Err(failure::Failure::with_status(
-            "--source is missing",
-            failure::WRONG_USAGE,
-        )),
+    failure::exit(match command {
+        Some(Command::RotateRoot(arguments)) => ferromesh_operator::rotate(&arguments),
+        None => ferromesh_operator::run(arguments),
     })
 }

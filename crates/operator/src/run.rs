@@ -48,6 +48,8 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         debug_address,
         log: _,
     } = arguments;
+    let source = source
+        .ok_or_else(|| Failure::with_status("--source is missing (see --help)", WRONG_USAGE))?;
     let shutdown = Shutdown::on_signals()?;
     let mut announced = Vec::new();
     let mut doors = Doors::default();
