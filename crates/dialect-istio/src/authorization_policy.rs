@@ -31,10 +31,11 @@ struct Verdict {
 /// everything if it isn't known which. (It is in force only if no sound one was before.)
 pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
     let spec = Path::Root("spec");
-    let errors = remarks.errors();
+    // Whoever mistyped "spec" has a policy elsewhere, of which nothing is known.
+    let is_lost = remarks.has_errors() && object.content.get("spec").is_none();
     let enforcement = lower_enforcement(&object.metadata, remarks);
     let policy = faults::read::<istio::AuthorizationPolicy>(object.spec(), &spec, remarks);
-    let Some(policy) = policy else {
+    let Some(policy) = policy.filter(|_| !is_lost) else {
         let verdict = deny_all(&spec, remarks);
         return declare(object, Selector::default(), verdict, enforcement, remarks);
     };
@@ -44,19 +45,17 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         many: &policy.target_refs,
     };
     let target = written.lower(&spec, remarks);
-    let verdict = lower_verdict(object, &policy, errors, remarks);
+    let verdict = lower_verdict(object, &policy, remarks);
     match target {
         Target::Workloads(selector) => declare(object, selector, verdict, enforcement, remarks),
         Target::Elsewhere => Vec::new(),
     }
 }
 
-/// What a policy does. Anything is wrong with it as a whole if there are more than so many errors
-/// before its rules are read.
+/// What a policy does. It is unsound as a whole if anything but its rules is.
 fn lower_verdict(
     object: &Object,
     policy: &istio::AuthorizationPolicy,
-    errors: usize,
     remarks: &mut Remarks,
 ) -> Verdict {
     let istio::AuthorizationPolicy {
@@ -81,7 +80,7 @@ fn lower_verdict(
     };
     let provider = lower_provider(provider.as_ref(), kind, &spec, remarks);
     refuse_without_rules(rules, kind, &at, remarks);
-    let is_sound = remarks.errors() == errors;
+    let is_sound = !remarks.has_errors();
     let rules = authorization::lower(rules, scope(object, kind), &at, remarks);
     Verdict {
         action: lower_action(kind, provider),

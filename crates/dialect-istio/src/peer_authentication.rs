@@ -31,13 +31,12 @@ const STRICT: Settings = Settings {
 /// force only if no sound one was before.)
 pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
     let spec = Path::Root("spec");
-    let errors = remarks.errors();
     let policy = faults::read::<istio::PeerAuthentication>(object.spec(), &spec, remarks);
     let (selector, settings) = match policy {
         Some(policy) => lower_spec(&policy, &spec, remarks),
         None => (Selector::default(), STRICT),
     };
-    let is_sound = remarks.errors() == errors;
+    let is_sound = !remarks.has_errors();
     let Settings { mode, ports } = if is_sound { settings } else { STRICT };
     let metadata = &object.metadata;
     vec![Declaration::PeerAuthentication(Arc::new(

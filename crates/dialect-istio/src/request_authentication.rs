@@ -21,7 +21,6 @@ use crate::{faults, jwt};
 /// one was before.)
 pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
     let spec = Path::Root("spec");
-    let errors = remarks.errors();
     let policy = faults::read::<istio::RequestAuthentication>(object.spec(), &spec, remarks);
     let Some(policy) = policy else {
         return Vec::new();
@@ -38,7 +37,7 @@ pub fn lower(object: &Object, remarks: &mut Remarks) -> Vec<Declaration> {
         many: &target_refs,
     };
     let target = written.lower(&spec, remarks);
-    let is_sound = remarks.errors() == errors;
+    let is_sound = !remarks.has_errors();
     let mut rules = lower_rules(&jwt_rules, &spec.field("jwtRules"), remarks);
     if !is_sound {
         for rule in &mut rules {

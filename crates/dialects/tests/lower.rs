@@ -279,6 +279,33 @@ fn security_policies_come_with_a_way_out() {
     }
 }
 
+/// A policy whose `spec` is mistyped is the strictest that it could be.
+#[test]
+fn a_lost_spec_opens_nothing() {
+    for (kind, spec, facts) in [
+        (
+            "AuthorizationPolicy",
+            "{action: DENY, rules: [{to: [{operation: {ports: ['80']}}]}]}",
+            "action: Deny, enforcement: Enforced, rules: [Rule { sources: [], operations: [], conditions: [],",
+        ),
+        (
+            "PeerAuthentication",
+            "{mtls: {mode: STRICT}}",
+            "mode: Mode(Strict)",
+        ),
+    ] {
+        let text = format!(
+            "{{apiVersion: security.istio.io/v1, kind: {kind}, metadata: {{name: a, namespace: b}}, specs: {spec}}}"
+        );
+        check(
+            &text,
+            &["error unknown-field specs (did you mean \"spec\"?)"],
+        );
+        let declarations = format!("{:?}", unit(&text).declarations);
+        assert!(declarations.contains(facts), "{declarations}");
+    }
+}
+
 #[test]
 fn what_stands_around_the_spec_is_read_as_strictly() {
     let text = rule("timeout: 1s");
