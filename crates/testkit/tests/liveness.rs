@@ -54,11 +54,7 @@ spec:
 ";
 
 /// Leaves whose effect no proxy's configuration can show, with the reason.
-const NOT_SHOWN: [(&str, &str); 4] = [
-    (
-        "ServiceEntry location",
-        "tells whom mutual TLS is spoken with; all is plaintext before there is any",
-    ),
+const NOT_SHOWN: [(&str, &str); 3] = [
     (
         "RequestAuthentication jwtRules[].timeout",
         "bounds how long the control plane fetches keys, which no proxy does",
