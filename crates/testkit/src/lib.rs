@@ -19,4 +19,5 @@ pub mod process;
 pub mod programs;
 pub mod raw;
 pub mod replica;
+pub mod tokens;
 pub mod wait;

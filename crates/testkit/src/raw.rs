@@ -1,7 +1,7 @@
 //! A client that shows any certificate or none, and sends any bytes as a request: what no well-behaved client does.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 /// How long an answer may take.
@@ -96,8 +96,35 @@ impl Raw {
     /// # Errors
     /// When nobody is there, or the handshake fails.
     pub async fn open(to: SocketAddr, handshake: &Handshake) -> io::Result<Self> {
+        Self::begin(TcpStream::connect(to), handshake).await
+    }
+
+    /// Connects from one of our addresses.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_from(
+        from: IpAddr,
+        to: SocketAddr,
+        handshake: &Handshake,
+    ) -> io::Result<Self> {
         let connect = async {
-            let tcp = TcpStream::connect(to).await?;
+            let socket = match from {
+                IpAddr::V4(_) => TcpSocket::new_v4(),
+                IpAddr::V6(_) => TcpSocket::new_v6(),
+            }?;
+            socket.bind(SocketAddr::new(from, 0))?;
+            socket.connect(to).await
+        };
+        Self::begin(connect, handshake).await
+    }
+
+    async fn begin(
+        connect: impl Future<Output = io::Result<TcpStream>>,
+        handshake: &Handshake,
+    ) -> io::Result<Self> {
+        let connect = async {
+            let tcp = connect.await?;
             tcp.set_nodelay(true)?;
             let stream: Box<dyn Stream> = match handshake {
                 Handshake::Plaintext => Box::new(tcp),

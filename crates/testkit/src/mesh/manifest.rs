@@ -4,26 +4,30 @@ use std::net::IpAddr;
 
 use super::Settings;
 
-/// A Pod that runs and is ready, with these labels.
+/// The label of what speaks the mesh's TLS, as the injector writes it.
+pub const MESHED: (&str, &str) = ("security.istio.io/tlsMode", "istio");
+
+/// A Pod that runs and is ready, with these labels and, if it has a proxy, that of the mesh's TLS.
 pub fn pod(workload: &Settings, labels: &[(&str, &str)]) -> String {
     let Settings {
         name,
         namespace,
         address,
+        account,
+        has_proxy,
         ..
     } = workload;
-    let labels: String = labels
+    let mut labels: String = labels
         .iter()
+        .chain(has_proxy.then_some(&MESHED))
         .map(|(key, value)| format!("    {key}: \"{value}\"\n"))
         .collect();
-    let labels = if labels.is_empty() {
-        String::new()
-    } else {
-        format!("  labels:\n{labels}")
-    };
+    if labels.is_empty() {
+        labels += "    {}\n";
+    }
     format!(
-        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  namespace: {namespace}\n{labels}\
-         spec:\n  serviceAccountName: default\n  containers: []\n\
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  namespace: {namespace}\n  labels:\n{labels}\
+         spec:\n  serviceAccountName: {account}\n  containers: []\n\
          status:\n  phase: Running\n  podIP: {address}\n  podIPs:\n  - ip: {address}\n  \
          conditions:\n  - type: Ready\n    status: \"True\"\n---\n"
     )

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 
+use super::ControlPlane;
 use crate::addresses::Addresses;
 use crate::client::Request;
 use crate::echo::{Echo, Kind};
@@ -22,6 +23,10 @@ pub struct Settings {
     pub name: String,
     /// Its namespace.
     pub namespace: String,
+    /// The service account that it runs as.
+    pub account: String,
+    /// Whether a proxy stands in front of the application. Manifests say so.
+    pub has_proxy: bool,
     /// Where others reach it: the proxy's inbound ports.
     pub address: IpAddr,
     /// Where the application listens.
@@ -43,6 +48,8 @@ impl Settings {
         Self {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
+            account: "default".to_owned(),
+            has_proxy: true,
             address: addresses.next_ip(),
             app: addresses.next_ip(),
             outbound: addresses.next_ip(),
@@ -54,6 +61,18 @@ impl Settings {
     /// With a port of the application.
     pub fn port(mut self, kind: Kind, port: u16) -> Self {
         self.ports.push((kind, port));
+        self
+    }
+
+    /// Without a proxy: others must not expect that it speaks the mesh's TLS.
+    pub fn alone(mut self) -> Self {
+        self.has_proxy = false;
+        self
+    }
+
+    /// As this service account.
+    pub fn account(mut self, account: &str) -> Self {
+        account.clone_into(&mut self.account);
         self
     }
 
@@ -80,8 +99,8 @@ impl Workload {
     ///
     /// # Panics
     /// When it doesn't become ready.
-    pub async fn start(settings: Settings, xds: SocketAddr) -> Self {
-        let workload = Self::start_unready(settings, xds).await;
+    pub async fn start(settings: Settings, plane: impl Into<ControlPlane>) -> Self {
+        let workload = Self::start_unready(settings, plane).await;
         workload.ready().await;
         workload
     }
@@ -90,10 +109,10 @@ impl Workload {
     ///
     /// # Panics
     /// When the application's ports are taken, or the agent doesn't start.
-    pub async fn start_unready(settings: Settings, xds: SocketAddr) -> Self {
+    pub async fn start_unready(settings: Settings, plane: impl Into<ControlPlane>) -> Self {
         let mut echo = Echo::new(&settings.name);
         listen(&mut echo, &settings).await;
-        let agent = run(&settings, xds);
+        let agent = run(&settings, &plane.into());
         let addresses = agent.addresses().await;
         let address = |name: &str| {
             *addresses
@@ -273,10 +292,12 @@ async fn listen(echo: &mut Echo, settings: &Settings) {
     }
 }
 
-fn run(settings: &Settings, xds: SocketAddr) -> Process {
+fn run(settings: &Settings, plane: &ControlPlane) -> Process {
     let Settings {
         name,
         namespace,
+        account: _,
+        has_proxy: _,
         address,
         app,
         outbound,
@@ -286,7 +307,6 @@ fn run(settings: &Settings, xds: SocketAddr) -> Process {
     let mut command = crate::process::command("ferromesh-agent");
     command.arg("proxy").arg("--envoy").arg(programs::envoy());
     let pairs = [
-        ("--plaintext-xds", xds.to_string()),
         ("--workload", name.clone()),
         ("--namespace", namespace.clone()),
         ("--address", address.to_string()),
@@ -300,6 +320,16 @@ fn run(settings: &Settings, xds: SocketAddr) -> Process {
     ];
     for (flag, value) in pairs {
         command.arg(flag).arg(value);
+    }
+    match plane {
+        ControlPlane::Plaintext(address) => {
+            command.arg("--plaintext-xds").arg(address.to_string());
+        }
+        ControlPlane::Secured(address, state) => {
+            command.arg("--xds").arg(address.to_string());
+            command.arg("--token").arg(state.token(namespace, name));
+            command.arg("--root-cert").arg(state.root());
+        }
     }
     command.args(arguments);
     Process::start(name, command)

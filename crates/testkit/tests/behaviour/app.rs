@@ -20,7 +20,7 @@ pub struct App {
 impl App {
     /// Starts one in namespace `shop`.
     pub async fn start(name: &str, ports: &[(Kind, u16)], addresses: &mut Addresses) -> Self {
-        let mut settings = Settings::new(name, "shop", addresses);
+        let mut settings = Settings::new(name, "shop", addresses).alone();
         settings.ports = ports.to_vec();
         let mut app = Self {
             settings,

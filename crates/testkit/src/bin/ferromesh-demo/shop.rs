@@ -8,7 +8,7 @@ use ferromesh_kube_source::directory;
 use ferromesh_testkit::addresses::Addresses;
 use ferromesh_testkit::client::{Answer, Request};
 use ferromesh_testkit::echo::Kind;
-use ferromesh_testkit::mesh::{Settings, Workload};
+use ferromesh_testkit::mesh::{ControlPlane, Settings, State, Workload};
 use ferromesh_testkit::process::Process;
 use ferromesh_testkit::wait::eventually;
 use serde_json::Value;
@@ -41,12 +41,14 @@ impl Shop {
     pub async fn start(samples: &Path) -> Self {
         let mut addresses = Addresses::take();
         let copy = Copy::make(samples, addresses.next_v4());
-        let operator = operator(copy.manifests().path());
+        let state = State::new();
+        let operator = operator(copy.manifests().path(), state.path());
         let announced = operator.addresses().await;
-        let (xds, debug) = (announced["plaintext-xds"], announced["debug"]);
+        let debug = announced["debug"];
+        let plane = ControlPlane::Secured(announced["xds"], state);
         let mut workloads = BTreeMap::new();
         for settings in pods(copy.manifests().path()) {
-            let workload = Workload::start_unready(settings, xds).await;
+            let workload = Workload::start_unready(settings, plane.clone()).await;
             workloads.insert(workload.settings().name.clone(), workload);
         }
         for workload in workloads.values() {
@@ -136,7 +138,8 @@ impl Shop {
     }
 }
 
-fn operator(directory: &Path) -> Process {
+fn operator(directory: &Path, state: &Path) -> Process {
+    let state = state.display().to_string();
     let source = format!("dir:{}", directory.display());
     let any = "127.0.0.1:0";
     let arguments = [
@@ -144,7 +147,9 @@ fn operator(directory: &Path) -> Process {
         &source,
         "--default-namespace",
         NAMESPACE,
-        "--plaintext-xds-address",
+        "--state",
+        &state,
+        "--xds-address",
         any,
         "--debug-address",
         any,
@@ -175,6 +180,11 @@ fn pods(directory: &Path) -> Vec<Settings> {
             Settings {
                 name: metadata.name.clone(),
                 namespace: metadata.namespace.clone(),
+                has_proxy: true,
+                account: located.object.content["spec"]["serviceAccountName"]
+                    .as_str()
+                    .unwrap_or("default")
+                    .to_owned(),
                 address: address.into(),
                 app: [a, b, c, d + APP_OFFSET].into(),
                 outbound: [a, b, c, d + OUTBOUND_OFFSET].into(),

@@ -1,0 +1,1 @@
+//! What attackers try: other ways to write a path, a host or a header.
