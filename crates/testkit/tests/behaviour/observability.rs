@@ -81,8 +81,9 @@ async fn the_access_log_has_every_field_of_istios_default_line() {
     let (client, server) = (pair.client.settings(), pair.server.settings());
     let sent = fields(&logged(&pair.client, "/logged").await);
     let received = fields(&logged(&pair.server, "/logged").await);
-    for line in [&sent, &received] {
-        assert_eq!(line.len(), 22, "{line:?}");
+    let asked = "outbound_.80_._.server.shop.svc.cluster.local";
+    for (line, length, server_name) in [(&sent, 22, "-"), (&received, 23, asked)] {
+        assert_eq!(line.len(), length, "{line:?}");
         assert_time(&line[0]);
         let alike = [
             (1, "POST /logged?a=b HTTP/1.1"),
@@ -96,8 +97,8 @@ async fn the_access_log_has_every_field_of_istios_default_line() {
             (11, "-"), // forwarded for
             (12, "probe/1.0 (of a test)"),
             (13, "7d3f1c9e-0000-4000-8000-00000000abcd"),
-            (14, "server"),  // authority
-            (20, "-"),       // server name
+            (14, "server"), // authority
+            (20, server_name),
             (21, "default"), // route
         ];
         for (at, text) in alike {
@@ -109,6 +110,8 @@ async fn the_access_log_has_every_field_of_istios_default_line() {
             "{line:?}"
         );
     }
+    // The server's says who asked.
+    assert_eq!(received[22], "spiffe://cluster.local/ns/shop/sa/default");
     // From the client's application to its proxy, on to the server's, and to the application.
     assert_eq!(sent[18], pair.client.outbound(80).to_string());
     assert_eq!(sent[19], connection.local_address().to_string());
