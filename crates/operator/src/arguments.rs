@@ -6,16 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use ferromesh_identity::TrustDomain;
 use ferromesh_kube_source::directory::namespace;
+use ipnet::IpNet;
 
-/// The control plane of Ferromesh: reads Kubernetes and Istio manifests and serves Envoys by xDS.
-///
-/// It watches a source, compiles what it finds, and pushes every change to the proxies that it
-/// concerns. Mistakes in manifests are reported (in the log and at /debug/diagnostics) with file,
-/// line, field and a way out, while the last accepted version stays in force; they never end the
-/// program.
-///
-/// At the start it prints one JSON line with the addresses that it listens on. SIGTERM and SIGINT
-/// end it after its streams have been closed in good order.
+/// How the control plane runs.
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
     /// Where the manifests come from: dir:PATH is a directory that is read with its
@@ -55,6 +48,17 @@ pub struct Arguments {
     /// Where readiness, metrics and the debug pages are served. Port 0 lets the system choose one.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15014", value_parser = loopback)]
     pub debug_address: SocketAddr,
+
+    /// Addresses at which keys of token issuers are never fetched, besides loopback, link-local and
+    /// metadata services: those of the mesh's own services first of all, since whoever may write
+    /// a RequestAuthentication decides what is asked.
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub jwks_blocked_cidrs: Vec<IpNet>,
+
+    /// Certificates in PEM that are trusted when keys of token issuers are fetched, besides those
+    /// of the system.
+    #[arg(long, value_name = "FILE")]
+    pub jwks_root_certs: Option<PathBuf>,
 
     /// How and how much is logged.
     #[command(flatten)]

@@ -25,6 +25,8 @@ pub struct Follower {
     metrics: Arc<Metrics>,
     news: News,
     known: Arc<Known>,
+    /// What is declared from the start on besides the objects of the source.
+    first: Vec<Change>,
     /// How many objects of each kind there are.
     kinds: BTreeMap<Arc<str>, i64>,
 }
@@ -42,7 +44,7 @@ impl Follower {
         places: Arc<Mutex<Places>>,
         metrics: Arc<Metrics>,
         news: News,
-        known: Arc<Known>,
+        (known, first): (Arc<Known>, Vec<Change>),
     ) -> Self {
         Self {
             plane,
@@ -50,6 +52,7 @@ impl Follower {
             metrics,
             news,
             known,
+            first,
             kinds: BTreeMap::new(),
         }
     }
@@ -64,6 +67,7 @@ impl Follower {
             .map(|unit| Change::Replace(Arc::new(unit)));
         let (mut changes, changed) = self.lower(&first);
         changes.extend(defaults);
+        changes.append(&mut self.first);
         if self.apply(changes, first, started).await.is_none() {
             return;
         }

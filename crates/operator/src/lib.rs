@@ -3,16 +3,18 @@
 //!
 //! Everything that it does itself is to connect: `follow` takes batches of changed objects from
 //! the source to the dialects and on to the compile loop (`xds_server::Plane`); `reporter` tells
-//! diagnostics once; `identity` is the certificate authority; `debug` shows what is going on; `metrics` counts it. It knows no field of
-//! any object and no resource of Envoy.
+//! diagnostics once; `identity` is the certificate authority; `jwks` fetches the keys
+//! of token issuers; `debug` shows what is going on; `metrics` counts it. It knows no field of any
+//! object and no resource of Envoy.
 //!
-//! Reading order: [`arguments`], `run`, `follow`, `identity`, `reporter`, `debug`, `metrics`.
+//! Reading order: [`arguments`], `run`, `follow`, `identity`, `jwks`, `reporter`, `debug`, `metrics`.
 
 pub mod arguments;
 mod debug;
 mod findings;
 mod follow;
 mod identity;
+mod jwks;
 mod metrics;
 mod reporter;
 mod run;

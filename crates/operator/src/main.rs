@@ -14,6 +14,13 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The control plane of Ferromesh: reads Kubernetes and Istio manifests, serves Envoys by xDS, and mints the certificates of
 /// workloads.
+///
+/// It watches a source, compiles what it finds, and pushes every change to the proxies that it concerns. Mistakes in
+/// manifests are reported (in the log and at /debug/diagnostics) with file, line, field and a way out, while the last
+/// accepted version stays in force; they never end the program.
+///
+/// At the start it prints one JSON line with the addresses that it listens on. SIGTERM and SIGINT end it after its streams
+/// have been closed in good order.
 #[derive(Debug, Parser)]
 #[command(
     name = "ferromesh-operator",

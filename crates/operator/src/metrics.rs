@@ -1,6 +1,7 @@
 //! What the control plane counts, for Prometheus. Where something means the same as in Istio it
 //! has Istio's name, so that the dashboards and alerts that people have go on working.
 
+mod authority;
 mod count;
 mod process;
 mod refused;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::findings::Findings;
+pub use authority::Authority;
 use count::Count;
 
 /// A format of the text that is made of a registry.
@@ -95,6 +97,12 @@ pub struct Metrics {
     pub services: Gauge,
     /// VirtualServices.
     pub virtual_services: Gauge,
+    /// Keys of token issuers that were fetched.
+    pub jwks_fetched: Count,
+    /// Attempts to fetch keys that failed.
+    pub jwks_failed: Count,
+    /// The certificate authority, to be put here as soon as there is one.
+    pub authority: Authority,
 }
 
 /// Kinds that Istio calls its registry; the others are configuration.
@@ -120,6 +128,9 @@ impl Metrics {
             convergence: times(),
             services: Gauge::default(),
             virtual_services: Gauge::default(),
+            jwks_fetched: Count::default(),
+            jwks_failed: Count::default(),
+            authority: Authority::default(),
         }
     }
 
@@ -147,6 +158,9 @@ impl Metrics {
             convergence,
             services,
             virtual_services,
+            jwks_fetched,
+            jwks_failed,
+            authority,
         } = self;
         let mut registry = Registry::default();
         let build = Family::<BuildLabels, Gauge>::default();
@@ -183,7 +197,22 @@ impl Metrics {
             "VirtualServices",
             virtual_services.clone(),
         );
+        for (name, help, count) in [
+            (
+                "pilot_jwks_resolver_network_fetch_success_total",
+                "Keys of token issuers that were fetched",
+                jwks_fetched,
+            ),
+            (
+                "pilot_jwks_resolver_network_fetch_fail_total",
+                "Attempts to fetch keys of token issuers that failed",
+                jwks_failed,
+            ),
+        ] {
+            registry.register(name, help, count.clone());
+        }
         registry.register_collector(Box::new(streams::Streams(hub)));
+        registry.register_collector(Box::new(authority.clone()));
         registry.register_collector(Box::new(refused::Refused(findings)));
         registry.register_collector(Box::new(process::Process::started_now()));
         registry

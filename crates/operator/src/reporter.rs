@@ -28,10 +28,21 @@ const MOST_LINES: usize = 200;
 #[derive(Clone, Debug)]
 pub struct News(watch::Sender<Vec<FileFault>>);
 
+impl Default for News {
+    fn default() -> Self {
+        Self(watch::Sender::new(Vec::new()))
+    }
+}
+
 impl News {
     /// Something has changed; these are all faults of files.
     pub fn tell(&self, faults: Vec<FileFault>) {
         self.0.send_replace(faults);
+    }
+
+    /// Something has changed that is in no file.
+    pub fn again(&self) {
+        self.0.send_modify(|_| {});
     }
 }
 
@@ -53,7 +64,7 @@ impl Reporter {
             findings,
             plane,
             places,
-            news: News(watch::Sender::new(Vec::new())),
+            news: News::default(),
         }
     }
 

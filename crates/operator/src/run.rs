@@ -1,14 +1,17 @@
 //! Starting and ending.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ferromesh_ca::Lifetimes;
 use ferromesh_chassis::failure::WRONG_USAGE;
 use ferromesh_chassis::{Failure, Shutdown, announce, listen, log, version};
+use ferromesh_identity::Certificate;
 use ferromesh_kube_source::directory::{OpenError, Watch};
 use ferromesh_kube_source::report::Places;
 use ferromesh_xds_server::{Limits, Plane, PlaneHandle, Transport, serve};
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpListener;
 
 use crate::arguments::{Arguments, RotateRoot};
@@ -17,11 +20,18 @@ use crate::findings::Findings;
 use crate::follow::Follower;
 use crate::identity::known::Known;
 use crate::identity::{self, Identity};
-use crate::metrics::Metrics;
+use crate::jwks::address::Rules;
+use crate::jwks::fetch::Fetcher;
+use crate::jwks::store::Store;
+use crate::jwks::{self, Held, Jwks, Pace};
+use crate::metrics::{Authority, Metrics};
 use crate::reporter::Reporter;
 
 /// How long the debug address may take to finish its answers at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// The folder of fetched keys in the state directory.
+const JWKS: &str = "jwks";
 
 /// Runs the control plane until it is asked to end.
 ///
@@ -46,13 +56,23 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         certificate_lifetime,
         plaintext_xds_address,
         debug_address,
+        jwks_blocked_cidrs,
+        jwks_root_certs,
         log: _,
     } = arguments;
     let source = source
         .ok_or_else(|| Failure::with_status("--source is missing (see --help)", WRONG_USAGE))?;
     let shutdown = Shutdown::on_signals()?;
+    let rules = Rules::new(jwks_blocked_cidrs);
+    let fetcher = Fetcher::new(rules, jwks_roots(jwks_root_certs.as_deref())?);
+    let (store, stored) = jwks_store(state.as_deref())?;
     let mut announced = Vec::new();
-    let mut doors = Doors::default();
+    let metrics = Arc::new(Metrics::new());
+    let mut doors = Doors {
+        secured: None,
+        plaintext: None,
+        authority: metrics.authority.clone(),
+    };
     if let Some(state) = state {
         let (listener, address) = listen::on("--xds-address", xds_address).await?;
         announced.push(("xds", address));
@@ -68,7 +88,6 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     announced.push(("debug", debug_address));
     let watch = Watch::open(&source, &default_namespace).map_err(refused)?;
 
-    let metrics = Arc::new(Metrics::new());
     let converged = Arc::clone(&metrics);
     let (plane, handle) = Plane::new(Box::new(move |time| {
         converged.convergence.observe(time.as_secs_f64())
@@ -84,14 +103,27 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     };
     let known = Arc::new(Known::default());
     let reporter = Reporter::new(findings, handle.clone(), Arc::clone(&places));
-    let follower = {
-        let news = reporter.news();
-        Follower::new(handle.clone(), places, metrics, news, Arc::clone(&known))
-    };
+    let news = reporter.news();
+    let first = (Arc::clone(&known), jwks::changes(&stored));
+    let follower = Follower::new(
+        handle.clone(),
+        places,
+        Arc::clone(&metrics),
+        news.clone(),
+        first,
+    );
+    let fetching = Jwks::new(
+        fetcher,
+        (store, stored),
+        Pace::default(),
+        handle.clone(),
+        (metrics, news),
+    );
 
     let plane = tokio::spawn(plane.run());
     let following = tokio::spawn(follower.run(watch, Instant::now()));
     let reporting = tokio::spawn(reporter.run());
+    tokio::spawn(fetching.run(known.follow_keys()));
     let end = shutdown.clone();
     let pages = tokio::spawn(debug::serve(pages, app, async move { end.begun().await }));
     announce::print("ferromesh-operator", &announced)?;
@@ -121,10 +153,11 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
 }
 
 /// Where clients come in.
-#[derive(Default)]
 struct Doors {
     secured: Option<(TcpListener, identity::Settings)>,
     plaintext: Option<TcpListener>,
+    /// Where the authority is shown that comes with the first.
+    authority: Authority,
 }
 
 impl Doors {
@@ -135,7 +168,11 @@ impl Doors {
         known: Arc<Known>,
         shutdown: Shutdown,
     ) -> Result<(), Failure> {
-        let Self { secured, plaintext } = self;
+        let Self {
+            secured,
+            plaintext,
+            authority,
+        } = self;
         let end = || {
             let shutdown = shutdown.clone();
             async move { shutdown.begun().await }
@@ -155,6 +192,7 @@ impl Doors {
                     started = Identity::start(settings, known) => started?,
                     () = end() => return Ok(()),
                 };
+                authority.show(&identity.service);
                 open(listener, identity.transport()).await;
             }
             Ok(())
@@ -162,6 +200,27 @@ impl Doors {
         let (outcome, ()) = tokio::join!(guarded, clear);
         outcome
     }
+}
+
+/// Certificates that are trusted when keys are fetched.
+fn jwks_roots(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let Some(file) = file else {
+        return Ok(Vec::new());
+    };
+    let fault = |why: &dyn std::fmt::Display| {
+        let text = format!("--jwks-root-certs {}: {why}", file.display());
+        Failure::with_status(text, WRONG_USAGE)
+    };
+    let pem = std::fs::read(file).map_err(|error| fault(&error))?;
+    let roots = Certificate::all_from_pem(&pem).map_err(|error| fault(&error))?;
+    let der = |root: &Certificate| CertificateDer::from(root.der().to_vec());
+    Ok(roots.iter().map(der).collect())
+}
+
+/// Where keys are kept, and those that are there.
+fn jwks_store(state: Option<&Path>) -> Result<(Store, Held), Failure> {
+    let directory = state.map(|state| state.join(JWKS));
+    Store::open(directory.as_deref()).map_err(|error| Failure::new(format!("--state: {error}")))
 }
 
 /// The lifetimes of certificates, the longest of which is given in seconds.

@@ -14,6 +14,8 @@ use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_xds_server::PlaneHandle;
 use tokio::sync::watch;
 
+use crate::jwks::Wanted;
+
 /// The cluster of a directory.
 const CLUSTER: &str = "Kubernetes";
 
@@ -36,6 +38,7 @@ const VERSION: [&str; 3] = [
 pub struct Known {
     workloads: RwLock<HashMap<WorkloadName, Arc<workload::Workload>>>,
     mesh: watch::Sender<Option<Arc<MeshConfig>>>,
+    keys: watch::Sender<Wanted>,
     names: watch::Sender<()>,
 }
 
@@ -44,6 +47,7 @@ impl Default for Known {
         Self {
             workloads: RwLock::default(),
             mesh: watch::Sender::new(None),
+            keys: watch::Sender::new(None),
             names: watch::Sender::new(()),
         }
     }
@@ -60,9 +64,9 @@ impl Known {
                     (name, workload)
                 })
                 .collect();
-            (found, Arc::clone(compiler.mesh()))
+            (found, Arc::clone(compiler.mesh()), compiler.key_sources())
         });
-        let Some((found, mesh)) = read.await else {
+        let Some((found, mesh, keys)) = read.await else {
             return;
         };
         if self.take(found) {
@@ -71,6 +75,11 @@ impl Known {
         self.mesh.send_if_modified(|known| {
             let is_new = known.as_ref() != Some(&mesh);
             *known = Some(mesh);
+            is_new
+        });
+        self.keys.send_if_modified(|known| {
+            let is_new = known.as_ref() != Some(&keys);
+            *known = Some(keys);
             is_new
         });
     }
@@ -108,6 +117,11 @@ impl Known {
     /// Follows the mesh configuration.
     pub fn follow_mesh(&self) -> watch::Receiver<Option<Arc<MeshConfig>>> {
         self.mesh.subscribe()
+    }
+
+    /// Follows which keys of token issuers are wanted.
+    pub fn follow_keys(&self) -> watch::Receiver<Wanted> {
+        self.keys.subscribe()
     }
 
     /// Tells when there is somebody new, or somebody is gone.
