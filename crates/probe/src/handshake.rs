@@ -37,6 +37,10 @@ pub(crate) fn shake<'a>(chain: &FilterChain, peer: &'a Peer) -> Result<Tls<'a>, 
     };
     match (certificate, validation) {
         (None, _) if required => Err(reset("the client has no certificate")),
+        // Who demands a name demands a certificate.
+        (None, Validation::By(context)) if !context.match_typed_subject_alt_names.is_empty() => {
+            Err(reset("the client has no certificate"))
+        }
         // Nobody asks for it.
         (None, _) => Ok(Tls::Anonymous),
         (Some(_), Validation::None) if !required => Ok(Tls::Anonymous),

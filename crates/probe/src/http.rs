@@ -19,14 +19,13 @@ use crate::traffic::{Tls, Traffic};
 use crate::verdict::{Outcome, Verdict};
 use crate::{ext_authz, filter_state, jwt, rbac};
 
-/// Lets a request pass. `None` = no HTTP is spoken.
+/// Lets a request pass.
 pub(crate) fn pass(
     manager: &HttpConnectionManager,
-    request: Option<&HttpRequest>,
+    request: &HttpRequest,
     traffic: &mut Traffic<'_>,
     verdict: &mut Verdict,
 ) -> Result<(), Outcome> {
-    let request = request.ok_or_else(|| bad_request("http1.codec_error"))?;
     speaks(manager, request)?;
     traffic.headers = codec::read(manager, request)?;
     host::check(traffic)?;
@@ -47,7 +46,7 @@ pub(crate) fn pass(
 }
 
 /// A request that is no sound one.
-fn bad_request(details: &str) -> Outcome {
+pub(crate) fn bad_request(details: &str) -> Outcome {
     Outcome::Denied {
         status: 400,
         details: details.to_owned(),

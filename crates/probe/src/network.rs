@@ -39,25 +39,38 @@ pub(crate) fn pass(
         filter_state: FilterState::default(),
         now: request.now,
     };
-    filters(chain, heard(request, tls), &mut traffic, verdict)
+    filters(chain, Heard::of(request, tls), &mut traffic, verdict)
 }
 
-/// The request, if the filters can hear it: TLS that doesn't end here is just bytes.
-fn heard<'a>(request: &'a Request, tls: Tls<'_>) -> Option<&'a HttpRequest> {
-    match (&request.peer, tls) {
-        (Peer::Tls(_) | Peer::MutualTls(..), Tls::None) => None,
-        _ => request.http.as_ref(),
+/// What the filters hear.
+#[derive(Clone, Copy)]
+enum Heard<'a> {
+    /// A request.
+    Request(&'a HttpRequest),
+    /// Something else.
+    Bytes,
+    /// TLS that doesn't end here.
+    ForeignTls,
+}
+
+impl<'a> Heard<'a> {
+    fn of(request: &'a Request, tls: Tls<'_>) -> Self {
+        match (&request.peer, tls, &request.http) {
+            (Peer::Tls(_) | Peer::MutualTls(..), Tls::None, _) => Self::ForeignTls,
+            (_, _, Some(http)) => Self::Request(http),
+            (_, _, None) => Self::Bytes,
+        }
     }
 }
 
 fn filters(
     chain: &FilterChain,
-    request: Option<&HttpRequest>,
+    heard: Heard<'_>,
     traffic: &mut Traffic<'_>,
     verdict: &mut Verdict,
 ) -> Result<(), Outcome> {
     for filter in &chain.filters {
-        if terminal(filter, request, traffic, verdict)? {
+        if terminal(filter, heard, traffic, verdict)? {
             return Ok(());
         }
     }
@@ -67,7 +80,7 @@ fn filters(
 /// Asks a filter; whether it is the last one.
 fn terminal(
     filter: &Filter,
-    request: Option<&HttpRequest>,
+    heard: Heard<'_>,
     traffic: &mut Traffic<'_>,
     verdict: &mut Verdict,
 ) -> Result<bool, Outcome> {
@@ -78,7 +91,11 @@ fn terminal(
         return Ok(true);
     }
     if is::<envoy::hcm::HttpConnectionManager>(config) {
-        http::pass(&read(config)?, request, traffic, verdict)?;
+        match heard {
+            Heard::Request(request) => http::pass(&read(config)?, request, traffic, verdict)?,
+            Heard::Bytes => return Err(http::bad_request("http1.codec_error")),
+            Heard::ForeignTls => return Err(reset("the port doesn't speak TLS")),
+        }
         return Ok(true);
     }
     if is::<envoy::network_rbac::Rbac>(config) {

@@ -1,15 +1,19 @@
 //! Templates of paths.
 //!
-//! `*` is one segment or a part of one, `**` any number, `{name}` is `*` with a name, and
-//! `{name=a/*/b}` several segments with a name.
+//! `*` is one segment, `**` any number, either with a suffix at the end of the template; `{name}`
+//! is `*` with a name, perhaps with text before and behind, and `{name=a/*/b}` are several
+//! segments with a name.
 
 use regex::Regex;
 
 use crate::answer::Answer;
 use crate::header::without_query;
 
-/// Characters of a segment.
-const SEGMENT: &str = r"a-zA-Z0-9\-._~%!$\&'()+,;:@";
+/// Characters of a segment, besides letters and digits.
+const MARKS: &[u8] = b"-._~%!$&'()*+,;:@=";
+
+/// The same as a class.
+const SEGMENT: &str = r"a-zA-Z0-9\-._~%!$\&'()*+,;:@=";
 
 /// Whether the path, without its query, matches.
 pub(crate) fn matches(template: &str, path: &str) -> Answer {
@@ -23,86 +27,109 @@ pub(crate) fn matches(template: &str, path: &str) -> Answer {
 /// The regular expression of a template; `None` if Envoy refuses it, or nobody knows.
 fn expression(template: &str) -> Option<String> {
     let mut rest = template.strip_prefix('/')?;
-    let mut regex = r"\A/".to_owned();
-    let mut several = false;
+    let mut writer = Writer::default();
+    writer.regex.push('/');
     while !rest.is_empty() {
-        rest = if let Some(inner) = rest.strip_prefix('{') {
-            let (variable, after) = inner.split_once('}')?;
-            push_variable(variable, &mut regex, &mut several)?;
-            after
+        rest = if rest.starts_with('*') {
+            let behind = writer.operator(rest)?;
+            match behind.strip_prefix('/') {
+                // A suffix ends the template.
+                None if !behind.is_empty() => {
+                    writer.literal(behind)?;
+                    ""
+                }
+                _ => behind,
+            }
         } else {
-            push_part(rest, &mut regex, &mut several)?
+            writer.named(rest)?
         };
-        match rest.strip_prefix('/') {
-            Some(after) => {
-                regex.push('/');
-                rest = after;
-            }
-            // A suffix ends the template.
-            None if !rest.is_empty() => {
-                literal(rest, &mut regex)?;
-                rest = "";
-            }
-            None => {}
+        if let Some(behind) = rest.strip_prefix('/') {
+            writer.regex.push('/');
+            rest = behind;
         }
     }
-    regex.push_str(r"\z");
-    Some(regex)
+    Some(format!(r"\A{}\z", writer.regex))
 }
 
-/// A variable: `name` or `name=parts`.
-fn push_variable(variable: &str, regex: &mut String, several: &mut bool) -> Option<()> {
-    let (name, parts) = variable.split_once('=').unwrap_or((variable, "*"));
-    let mut letters = name.bytes();
-    let sound = letters.next()?.is_ascii_alphabetic()
-        && letters.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !sound || name.len() > 16 {
-        return None;
-    }
-    for (index, part) in parts.split('/').enumerate() {
-        if index > 0 {
-            regex.push('/');
-        }
-        if !push_part(part, regex, several)?.is_empty() {
-            return None;
-        }
-    }
-    Some(())
+#[derive(Default)]
+struct Writer {
+    regex: String,
+    /// Whether there was a `**`, behind which there is no further operator.
+    several: bool,
 }
 
-/// An operator or a literal; the rest.
-fn push_part<'a>(part: &'a str, regex: &mut String, several: &mut bool) -> Option<&'a str> {
-    if let Some(rest) = part.strip_prefix('*') {
-        // Behind `**` there is no further operator.
-        if *several {
+impl Writer {
+    /// `*` or `**`; what stands behind.
+    fn operator<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        let rest = text.strip_prefix('*')?;
+        if self.several {
             return None;
         }
-        return Some(match rest.strip_prefix('*') {
+        Some(match rest.strip_prefix('*') {
             Some(rest) => {
-                *several = true;
-                regex.push_str(&format!("[{SEGMENT}/]*"));
+                self.several = true;
+                self.regex.push_str(&format!("[{SEGMENT}/]*"));
                 rest
             }
             None => {
-                regex.push_str(&format!("[{SEGMENT}]+"));
+                self.regex.push_str(&format!("[{SEGMENT}]+"));
                 rest
             }
-        });
+        })
     }
-    let end = part.find('/').unwrap_or(part.len());
-    let (text, rest) = part.split_at_checked(end)?;
-    literal(text, regex)?;
-    Some(rest)
-}
 
-/// A text as it is.
-fn literal(text: &str, regex: &mut String) -> Option<()> {
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()+,;:@".contains(&byte);
-    if text.is_empty() || !text.bytes().all(sound) {
-        return None;
+    /// A segment that is a text or a variable with text around it; what stands behind.
+    fn named<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        let end = text.find(['/', '{']).unwrap_or(text.len());
+        let (before, rest) = text.split_at_checked(end)?;
+        let Some(variable) = rest.strip_prefix('{') else {
+            self.literal(before)?;
+            return Some(rest);
+        };
+        if !before.is_empty() {
+            self.literal(before)?;
+        }
+        let (variable, rest) = variable.split_once('}')?;
+        self.variable(variable)?;
+        let end = rest.find('/').unwrap_or(rest.len());
+        let (behind, rest) = rest.split_at_checked(end)?;
+        if !behind.is_empty() {
+            self.literal(behind)?;
+        }
+        Some(rest)
     }
-    regex.push_str(&regex::escape(text));
-    Some(())
+
+    /// A variable: `name` or `name=parts`.
+    fn variable(&mut self, variable: &str) -> Option<()> {
+        let (name, parts) = variable.split_once('=').unwrap_or((variable, "*"));
+        let mut letters = name.bytes();
+        let sound = letters.next()?.is_ascii_alphabetic()
+            && letters.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !sound || name.len() > 16 {
+            return None;
+        }
+        for (index, part) in parts.split('/').enumerate() {
+            if index > 0 {
+                self.regex.push('/');
+            }
+            if !part.starts_with('*') {
+                self.literal(part)?;
+            } else if !self.operator(part)?.is_empty() {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// A text as it is.
+    fn literal(&mut self, text: &str) -> Option<()> {
+        let sound = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
+        if text.is_empty() || !text.bytes().all(sound) {
+            return None;
+        }
+        self.regex.push_str(&regex::escape(text));
+        Some(())
+    }
 }
 
 #[cfg(test)]
@@ -132,6 +159,19 @@ mod tests {
             ("/a/*.mpd", "/a/b.mpd", true),
             ("/a/*.mpd", "/a/b.mpe", false),
             ("/a.b", "/axb", false),
+            ("/a/*", "/a/b=*", true),
+            ("/a/*", "/a/b|c", false),
+            ("/a/*", "/a/b{}", false),
+            ("/a*b", "/acb", false),
+            ("/a*b", "/a*b", true),
+            ("/a/v{x}/b", "/a/v1/b", true),
+            ("/a/v{x}/b", "/a/v/b", false),
+            ("/{a}.json", "/x.json", true),
+            ("/{a}.json", "/.json", false),
+            ("/{x}y/z", "/ay/z", true),
+            ("/**/x", "/b/x/x", true),
+            ("/a/**/", "/a/b/", true),
+            ("/a/**/", "/a/b", false),
         ] {
             let answer = matches(template, path);
             assert_eq!(answer, Answer::from(expected), "{template} {path}");
@@ -141,7 +181,7 @@ mod tests {
     #[test]
     fn what_envoy_refuses_is_not_known() {
         for template in [
-            "", "a", "/**/*", "/a b", "/{", "/{1}", "/{x=}", "/a**", "/*a/b", "//",
+            "", "a", "/**/*", "/a b", "/{", "/{1}", "/{x=}", "/*a/b", "//",
         ] {
             let answer = matches(template, "/a");
             assert!(
