@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
 use prost::Message;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 /// Which variant of the protocol a stream speaks.
@@ -76,17 +77,36 @@ impl AdsClient {
     ) -> io::Result<Self> {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
+        Self::begin(tcp, variant, window).await
+    }
+
+    /// Opens a stream on a connection that is there already, by TLS for example.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn on(
+        connection: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        variant: Variant,
+    ) -> io::Result<Self> {
+        Self::begin(connection, variant, 1 << 20).await
+    }
+
+    async fn begin(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        variant: Variant,
+        window: u32,
+    ) -> io::Result<Self> {
         let (mut client, connection) = h2::client::Builder::new()
             .initial_window_size(window)
             .initial_connection_window_size(4 << 20)
-            .handshake(tcp)
+            .handshake(stream)
             .await
             .map_err(other)?;
         let connection = tokio::spawn(async move {
             // Why it ended shows on the stream.
             let _ = connection.await;
         });
-        let request = http::Request::post(format!("http://{address}{}", variant.path()))
+        let request = http::Request::post(format!("http://control-plane{}", variant.path()))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .body(())

@@ -6,6 +6,7 @@
 
 pub mod addresses;
 pub mod ads_client;
+pub mod authority;
 pub mod client;
 pub mod echo;
 pub mod fake_envoy;
@@ -19,5 +20,7 @@ pub mod process;
 pub mod programs;
 pub mod raw;
 pub mod replica;
+pub mod tap;
+pub mod tls_server;
 pub mod tokens;
 pub mod wait;

@@ -9,5 +9,5 @@ pub mod manifest;
 mod operator;
 mod workload;
 
-pub use operator::{ControlPlane, Mesh, State};
+pub use operator::{ControlPlane, Mesh, State, certify};
 pub use workload::{Settings, Workload};

@@ -8,7 +8,9 @@ use std::time::Duration;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -49,9 +51,30 @@ impl Handshake {
     /// # Panics
     /// When the key is not the certificate's.
     pub fn tls(certified: Option<&Certified>, protocols: &[&str], server_name: &str) -> Self {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let usual = aws_lc_rs::default_provider();
+        Self::tls_by(
+            usual,
+            rustls::ALL_VERSIONS,
+            certified,
+            protocols,
+            server_name,
+        )
+    }
+
+    /// The same with this cryptography and these versions.
+    ///
+    /// # Panics
+    /// As [`Self::tls`], or when the cryptography is none of the versions'.
+    pub fn tls_by(
+        provider: CryptoProvider,
+        versions: &[&'static SupportedProtocolVersion],
+        certified: Option<&Certified>,
+        protocols: &[&str],
+        server_name: &str,
+    ) -> Self {
+        let provider = Arc::new(provider);
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("TLS versions")
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Credulous(provider)));
@@ -75,7 +98,8 @@ pub struct Raw {
     unread: Vec<u8>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A connection in both directions.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -143,6 +167,11 @@ impl Raw {
             })
         };
         within(connect).await
+    }
+
+    /// The connection itself, for another protocol.
+    pub fn into_stream(self) -> Box<dyn Stream> {
+        self.stream
     }
 
     /// Sends bytes and reads an answer of HTTP/1.1.

@@ -88,6 +88,7 @@ pub struct Mesh {
     manifests: Manifests,
     state: State,
     addresses: Listening,
+    arguments: Vec<String>,
 }
 
 /// Where a control plane listens.
@@ -107,11 +108,25 @@ impl Mesh {
     /// # Panics
     /// When it doesn't become ready.
     pub async fn start(manifests: Manifests) -> Self {
+        Self::start_with(manifests, &[]).await
+    }
+
+    /// Starts it with these further arguments.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub async fn start_with(manifests: Manifests, arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(|it| (*it).to_owned()).collect();
         if !manifests.path().join(CONFIGURATION).exists() {
             manifests.write(CONFIGURATION, REFUSING);
         }
         let state = State::new();
-        let operator = run(&manifests, &state, [ANY, ANY, ANY].map(str::to_owned));
+        let operator = run(
+            &manifests,
+            &state,
+            [ANY, ANY, ANY].map(str::to_owned),
+            &arguments,
+        );
         let addresses = operator.addresses().await;
         let address = |name: &str| {
             *addresses
@@ -127,6 +142,7 @@ impl Mesh {
             operator,
             manifests,
             state,
+            arguments,
         };
         mesh.ready().await;
         mesh
@@ -157,8 +173,26 @@ impl Mesh {
     /// # Panics
     /// When it isn't issued.
     pub async fn certificate(&self, namespace: &str, workload: &str) -> Certified {
-        let trust_domain = TrustDomain::default();
-        let credentials = Credentials {
+        let credentials = self.credentials(TrustDomain::default(), namespace, workload);
+        eventually(&format!("{workload} has a certificate"), async || {
+            certify(&credentials)
+                .await
+                .map_err(|fault| fault.to_string())
+        })
+        .await
+    }
+
+    /// What the agent of a workload asks for certificates with, in a mesh of this trust domain.
+    ///
+    /// # Panics
+    /// When the control plane can't have an identity there.
+    pub fn credentials(
+        &self,
+        trust_domain: TrustDomain,
+        namespace: &str,
+        workload: &str,
+    ) -> Credentials {
+        Credentials {
             ca: self.addresses.xds.to_string().parse().expect("an address"),
             token: self.state.token(namespace, workload),
             root: self.state.root(),
@@ -166,13 +200,7 @@ impl Mesh {
                 .expect("the control plane has an identity"),
             trust_domain,
             namespace: namespace.to_owned(),
-        };
-        eventually(&format!("{workload} has a certificate"), async || {
-            certify(&credentials)
-                .await
-                .map_err(|fault| fault.to_string())
-        })
-        .await
+        }
     }
 
     /// How proxies reach it by mutual TLS.
@@ -221,6 +249,7 @@ impl Mesh {
             &self.manifests,
             &self.state,
             [xds, plaintext, debug].map(|address| address.to_string()),
+            &self.arguments,
         );
         self.ready().await;
     }
@@ -262,7 +291,11 @@ impl Mesh {
     }
 }
 
-async fn certify(credentials: &Credentials) -> Result<Certified, Fault> {
+/// A certificate for these credentials.
+///
+/// # Errors
+/// When it isn't issued.
+pub async fn certify(credentials: &Credentials) -> Result<Certified, Fault> {
     let key = Key::generate().map_err(Fault::ours)?;
     let request = key.request().map_err(Fault::ours)?;
     let token = control_plane::token(credentials)?;
@@ -281,7 +314,12 @@ async fn certify(credentials: &Credentials) -> Result<Certified, Fault> {
     })
 }
 
-fn run(manifests: &Manifests, state: &State, [xds, plaintext, debug]: [String; 3]) -> Process {
+fn run(
+    manifests: &Manifests,
+    state: &State,
+    [xds, plaintext, debug]: [String; 3],
+    further: &[String],
+) -> Process {
     let source = format!("dir:{}", manifests.path().display());
     let state = state.path().display().to_string();
     let arguments = [
@@ -296,5 +334,6 @@ fn run(manifests: &Manifests, state: &State, [xds, plaintext, debug]: [String; 3
         "--debug-address",
         &debug,
     ];
-    Process::run("ferromesh-operator", arguments)
+    let further = further.iter().map(String::as_str);
+    Process::run("ferromesh-operator", arguments.into_iter().chain(further))
 }
