@@ -126,11 +126,12 @@ struct Material {
 }
 
 impl Rotation {
-    /// Long enough for leaves of these lifetimes.
+    /// Long enough for leaves of these lifetimes. Clocks that differ by more than such a life make
+    /// leaves useless in any case.
     pub fn of(lifetimes: &Lifetimes) -> Self {
         Self {
             hold: lifetimes.max,
-            retire: lifetimes.max + 2 * lifetimes.skew,
+            retire: lifetimes.max + 2 * lifetimes.skew.min(lifetimes.max),
         }
     }
 }

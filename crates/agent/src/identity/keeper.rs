@@ -212,7 +212,7 @@ impl Keeper {
     async fn follow(&self) {
         let mut failures = 0_u32;
         loop {
-            let pause = match self.poll().await {
+            let pause = match self.poll(&mut failures).await {
                 // Only an ended connection or a failure gets here.
                 Ok(never) => match never {},
                 Err(fault) if fault.kind == FaultKind::Unimplemented => POLL,
@@ -226,8 +226,8 @@ impl Keeper {
         }
     }
 
-    /// Follows them on one connection.
-    async fn poll(&self) -> Result<std::convert::Infallible, Fault> {
+    /// Follows them on one connection. An answer ends a row of failures.
+    async fn poll(&self, failures: &mut u32) -> Result<std::convert::Infallible, Fault> {
         // The first bundles come with the first certificate.
         let mut held = self.held.subscribe();
         // The sender is our own.
@@ -242,6 +242,7 @@ impl Keeper {
                 .as_ref()
                 .map_or(Arc::from(""), |trust| trust.version.clone());
             let response = plane.bundles(&known, WAIT).await?;
+            *failures = 0;
             if response.version == *known {
                 continue;
             }
