@@ -29,8 +29,8 @@ use open::Open;
 /// How many requests are read before other streams get their turn.
 const TURN: usize = 32;
 
-/// A stream keeps its large message's permit and reads no more while so many bytes of names wait
-/// to be told.
+/// While so many bytes of names wait to be told, a stream keeps its large message's permit, and
+/// reads nothing as long as its client does not.
 const BACKLOG: usize = 64 << 10;
 
 enum State {
@@ -170,15 +170,21 @@ impl Ads {
 
     /// Reads requests, as long as the stream wants any.
     fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), End> {
-        for _ in 0..TURN {
+        for turn in 0..TURN {
             match &mut self.state {
                 State::Introduced(_) => {
                     self.input.gather(cx);
                     return Ok(());
                 }
                 State::Open(open) if open.session.backlog() > BACKLOG => {
-                    self.input.gather(cx);
-                    return Ok(());
+                    // What can be told goes first. The rest may wait for the client's answers.
+                    if turn > 0 || self.blocked.is_some() {
+                        self.input.gather(cx);
+                        if self.blocked.is_none() {
+                            cx.waker().wake_by_ref();
+                        }
+                        return Ok(());
+                    }
                 }
                 State::Open(_) => self.input.release(),
                 State::Anonymous { .. } => {}
@@ -308,7 +314,8 @@ impl Ads {
                     Poll::Pending => return self.wait(now),
                 }
             }
-            self.blocked = None;
+            // The client takes more, for which its requests may have waited.
+            self.written |= self.blocked.take().is_some();
             let Some(frame) = open.next_frame(now) else {
                 return Ok(());
             };
@@ -317,7 +324,7 @@ impl Ads {
                 return Err(End::Gone);
             }
         }
-        self.blocked = None;
+        self.written |= self.blocked.take().is_some();
         Ok(())
     }
 

@@ -104,7 +104,7 @@ pub enum Note {
 /// Why a stream has to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reject {
-    /// The client subscribed to more names without a resource than anybody needs.
+    /// The client subscribed to, or brought, more names without a resource than anybody needs.
     TooManyNames,
 }
 

@@ -1,7 +1,7 @@
 //! Clients that behave.
 
 use envoy_types::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DiscoveryRequest, DiscoveryResponse,
+    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
 use envoy_types::pb::google::rpc::Status;
 use ferromesh_testkit::ads_client::Variant;
@@ -167,4 +167,50 @@ async fn streams_end_cleanly_on_shutdown() {
             "the control plane is shutting down".to_owned()
         ))
     );
+}
+
+#[tokio::test]
+async fn many_removals_do_not_keep_the_answer_that_they_wait_for_from_being_read() {
+    let mut world = World::start(Limits::default()).await;
+    let long = "x".repeat(100);
+    let clusters: Vec<_> = (0..1000).map(|n| format!("{n}-{long}")).collect();
+    let resources = clusters
+        .iter()
+        .map(|name| opaque(ResourceType::Cluster, name, "1"));
+    world.put(resources.collect());
+    world.put(vec![opaque(ResourceType::Listener, "l", "1")]);
+    let mut client = world.watch("pod", ResourceType::Cluster).await;
+    let ask = |ty: ResourceType, nonce: &str| DeltaDiscoveryRequest {
+        type_url: ty.type_url().to_owned(),
+        response_nonce: nonce.to_owned(),
+        ..DeltaDiscoveryRequest::default()
+    };
+    let mut held = 0;
+    while held < clusters.len() {
+        let response: DeltaDiscoveryResponse =
+            client.receive().await.expect("a stream").expect("more");
+        held += response.resources.len();
+        client
+            .send(&ask(ResourceType::Cluster, &response.nonce))
+            .expect("a stream");
+    }
+    client
+        .send(&ask(ResourceType::Listener, ""))
+        .expect("a stream");
+    assert_eq!(names(&mut client).await, ["l"]);
+    for name in &clusters {
+        world
+            .builder
+            .unlist(world.audience, ResourceType::Cluster, name);
+    }
+    world.put(vec![opaque(ResourceType::Listener, "l", "2")]);
+    let mut gone = 0;
+    while gone < clusters.len() {
+        let response = client.receive::<DeltaDiscoveryResponse>();
+        let response = tokio::time::timeout(std::time::Duration::from_secs(10), response).await;
+        let response = response.expect("in time").expect("a stream").expect("more");
+        gone += response.removed_resources.len();
+        let ty = ResourceType::from_type_url(&response.type_url).expect("a type");
+        client.send(&ask(ty, &response.nonce)).expect("a stream");
+    }
 }

@@ -14,6 +14,13 @@ use crate::wire::Request;
 /// How many names without a resource one stream may subscribe to.
 const MISSING: usize = 8192;
 
+/// How many bytes of names without a resource may wait to be told, because the client answers
+/// nothing.
+const WAITING: usize = 1 << 20;
+
+/// How many names of a type that are gone a client may bring from an earlier stream.
+const GONE: usize = 32_768;
+
 /// How much of an unknown type URL is reported.
 const URL_LEN: usize = 200;
 
@@ -40,12 +47,13 @@ impl Session {
             Variant::Delta => self.request_delta(ty, request, now),
             Variant::StateOfTheWorld => self.request_sotw(ty, request),
         }
-        let missing: usize = self
-            .watches
-            .iter()
-            .map(|(_, watch)| watch.missing.len())
-            .sum();
-        if missing + self.tables.len() > MISSING {
+        let (mut missing, mut waiting) = (self.tables.len(), 0);
+        for (_, watch) in self.watches.iter() {
+            missing += watch.missing.len();
+            waiting += watch.unknown.size();
+        }
+        let gone = !request.versions.is_empty() && self.watches.get(ty).gone.len() > GONE;
+        if missing > MISSING || waiting > WAITING || gone {
             return Err(Reject::TooManyNames);
         }
         Ok(())
@@ -60,9 +68,11 @@ impl Session {
         if first && legacy && request.subscribe.is_empty() {
             self.subscribe_all(ty, request.versions.is_empty());
         }
+        // What a client has from before is told by the first request of a type alone.
         let known: BTreeMap<&str, &str> = request
             .versions
             .iter()
+            .filter(|_| first)
             .map(|(name, version)| (name.as_str(), version.as_str()))
             .collect();
         for name in &request.subscribe {

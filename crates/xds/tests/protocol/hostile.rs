@@ -91,3 +91,23 @@ fn nonsense_is_ignored() {
     ));
     assert_eq!(world.session.status(ResourceType::Cluster).refusals, 0);
 }
+
+#[test]
+fn whoever_answers_nothing_and_asks_on_is_refused() {
+    // Names that it has asked for before, and such that take no room.
+    for name in ["nobody", ""] {
+        let mut world = World::new(Variant::Delta, &[]);
+        let mut sent = 0;
+        let end = (0..1000).find_map(|_| {
+            let names = vec![name.to_owned(); 1000];
+            sent += 1000;
+            let answer = world
+                .session
+                .request(&request(ResourceType::Endpoints, names), world.now);
+            while world.session.next_frame(world.now).is_some() {}
+            assert!(world.session.backlog() < 2 << 20);
+            answer.err()
+        });
+        assert_eq!(end, Some(Reject::TooManyNames), "{name:?} after {sent}");
+    }
+}
