@@ -52,6 +52,9 @@ pub(crate) fn request(
     if config.filter_state_rules.is_some() {
         return Err(unknown(format!("the filter state rules of {filter}")));
     }
+    for provider in config.providers.values() {
+        passed_on::clear(provider, &mut traffic.headers);
+    }
     if config.bypass_cors_preflight && is_preflight(traffic) {
         verdict.note(filter, "a preflight needs no token");
         return Ok(());

@@ -115,15 +115,24 @@ pub(super) fn without_parameter(path: &str, name: &str) -> String {
     let Some((path, query)) = path.split_once('?') else {
         return path.to_owned();
     };
-    let is_other = |pair: &&str| {
-        let (other, _) = pair.split_once('=').unwrap_or((pair, ""));
-        decoded(other) != name
-    };
-    let others: Vec<_> = query.split('&').filter(is_other).collect();
-    if others.is_empty() {
+    // Envoy writes the others anew: decoded, sorted, each with a `=`.
+    let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (other, value) = pair.split_once('=').unwrap_or((pair, ""));
+        others
+            .entry(decoded(other))
+            .or_default()
+            .push(decoded(value));
+    }
+    others.remove(name);
+    let pairs = others
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| format!("{name}={value}")));
+    let query: Vec<String> = pairs.collect();
+    if query.is_empty() {
         path.to_owned()
     } else {
-        format!("{path}?{}", others.join("&"))
+        format!("{path}?{}", query.join("&"))
     }
 }
 
@@ -167,8 +176,14 @@ fn cookies(headers: &Headers) -> BTreeMap<String, String> {
 
 /// base64url as in tokens.
 pub(super) fn base64url(text: &str) -> Option<Vec<u8>> {
-    base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(text.trim_end_matches('='))
+    use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+    // Envoy doesn't mind bits behind the last byte.
+    let config = GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    GeneralPurpose::new(&base64::alphabet::URL_SAFE, config)
+        .decode(text)
         .ok()
 }
 
@@ -204,7 +219,7 @@ mod tests {
         for (path, expected) in [
             ("/a", "/a"),
             ("/a?t=1", "/a"),
-            ("/a?b=2&t=1&%74=3&c", "/a?b=2&c"),
+            ("/a?x=1&t=1&y=%41+b&%74=3&c", "/a?c=&x=1&y=A+b"),
         ] {
             assert_eq!(without_parameter(path, "t"), expected, "{path}");
         }

@@ -170,24 +170,25 @@ impl<'a, 'b> Court<'a, 'b> {
         Ok(status)
     }
 
+    /// Tokens at the places of others need not be there, or not be good.
     fn leniently(&mut self, beside: &[&str], lenience: Lenience) -> Result<Status, Outcome> {
-        let providers = if beside.is_empty() {
-            self.config.providers.values().collect()
-        } else {
-            let found = beside.iter().map(|name| self.provider(name));
-            found.collect::<Result<Vec<_>, _>>()?
-        };
-        let mut status = Status::Missing;
-        for presented in self.presented(&providers).into_iter().rev() {
-            status = self.verify_by_issuer(&presented, &providers)?;
-            if let Status::Unknown(_) = status {
-                return Ok(status);
+        let found = beside.iter().map(|name| self.provider(name));
+        let providers = found.collect::<Result<Vec<_>, _>>()?;
+        let presented = self.presented(&providers);
+        match lenience {
+            Lenience::Missing if presented.is_empty() => Ok(Status::Good),
+            // The others have judged them; Envoy doesn't do it again.
+            Lenience::Missing => Ok(Status::UnknownIssuer),
+            Lenience::MissingOrBad => {
+                for presented in presented.iter().rev() {
+                    let status = self.verify_by_issuer(presented, &providers)?;
+                    if let Status::Unknown(_) = status {
+                        return Ok(status);
+                    }
+                }
+                Ok(Status::Good)
             }
         }
-        Ok(match (lenience, status) {
-            (Lenience::MissingOrBad, _) | (Lenience::Missing, Status::Missing) => Status::Good,
-            (Lenience::Missing, status) => status,
-        })
     }
 
     /// Judges a token by the provider that its issuer is.
@@ -220,10 +221,7 @@ impl<'a, 'b> Court<'a, 'b> {
     }
 
     /// Tokens at the places of providers, those that are taken for good first.
-    fn presented(&mut self, providers: &[&JwtProvider]) -> Vec<Presented> {
-        for provider in providers {
-            passed_on::clear(provider, &mut self.traffic.headers);
-        }
+    fn presented(&self, providers: &[&JwtProvider]) -> Vec<Presented> {
         let places: Vec<Place> = providers
             .iter()
             .flat_map(|it| location::places(it))

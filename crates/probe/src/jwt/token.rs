@@ -14,6 +14,10 @@ const ALGORITHMS: &[&str] = &[
     "PS384", "PS512", "EdDSA",
 ];
 
+/// What Envoy says of a text that is no token at all.
+const NO_TOKEN: &str =
+    "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections";
+
 /// A token.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
@@ -46,15 +50,16 @@ impl Token {
     pub(super) fn parse(text: &str) -> Result<Self, Status> {
         let bad = |why: &str| Status::Bad(why.to_owned());
         let parts: Vec<_> = text.split('.').collect();
-        let [header, payload, signature] = parts.as_slice() else {
-            return Err(bad(
-                "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections",
-            ));
+        let (&[header, payload, signature], false) = (&*parts, parts.contains(&"")) else {
+            return Err(bad(NO_TOKEN));
         };
-        let object = |part: &str| -> Option<Map<String, Value>> {
-            serde_json::from_slice(&base64url(part)?).ok()
+        let object = |part: &str, name: &str| {
+            let bytes = base64url(part)
+                .ok_or_else(|| bad(&format!("Jwt {name} is an invalid Base64url encoded")))?;
+            serde_json::from_slice::<Map<String, Value>>(&bytes)
+                .map_err(|_| bad(&format!("Jwt {name} is an invalid JSON")))
         };
-        let header = object(header).ok_or_else(|| bad("Jwt header is an invalid JSON"))?;
+        let header = object(header, "header")?;
         let Some(Value::String(algorithm)) = header.get("alg") else {
             return Err(bad(
                 "Jwt header [alg] field is required and must be a string",
@@ -66,7 +71,7 @@ impl Token {
         if header.get("kid").is_some_and(|kid| !kid.is_string()) {
             return Err(bad("Jwt header [kid] field is not a string"));
         }
-        let claims = object(payload).ok_or_else(|| bad("Jwt payload is an invalid JSON"))?;
+        let claims = object(payload, "payload")?;
         check_claims(&claims)?;
         let bytes = base64url(signature)
             .filter(|bytes| !bytes.is_empty())
@@ -80,7 +85,7 @@ impl Token {
                     .unwrap_or_default(),
                 signature: bytes,
             },
-            payload: (*payload).to_owned(),
+            payload: payload.to_owned(),
             header,
         })
     }
