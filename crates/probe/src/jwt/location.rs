@@ -180,10 +180,15 @@ pub(super) fn base64url(text: &str) -> Option<Vec<u8>> {
     // Envoy doesn't mind bits behind the last byte.
     let config = GeneralPurposeConfig::new()
         .with_encode_padding(false)
-        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
         .with_decode_allow_trailing_bits(true);
+    // Nor a letter that is too much.
+    let end = match text.len() % 4 {
+        1 => text.len() - 1,
+        _ => text.len(),
+    };
     GeneralPurpose::new(&base64::alphabet::URL_SAFE, config)
-        .decode(text)
+        .decode(text.get(..end)?)
         .ok()
 }
 

@@ -65,15 +65,6 @@ impl<'a, 'b> Court<'a, 'b> {
 
     /// Judges by a requirement.
     pub(super) fn judge(&mut self, requirement: &JwtRequirement) -> Result<Status, Outcome> {
-        self.judge_beside(requirement, &[])
-    }
-
-    /// Judges by a requirement that stands beside others, which have asked for these providers.
-    fn judge_beside(
-        &mut self,
-        requirement: &JwtRequirement,
-        beside: &[&str],
-    ) -> Result<Status, Outcome> {
         match &requirement.requires_type {
             None => Ok(Status::Good),
             Some(RequiresType::ProviderName(name)) => {
@@ -92,16 +83,16 @@ impl<'a, 'b> Court<'a, 'b> {
             Some(RequiresType::RequiresAny(any)) => self.any(&any.requirements),
             Some(RequiresType::RequiresAll(all)) => {
                 for requirement in &all.requirements {
-                    match self.judge_beside(requirement, &[])? {
+                    match self.judge(requirement)? {
                         Status::Good => {}
                         status => return Ok(status),
                     }
                 }
                 Ok(Status::Good)
             }
-            Some(RequiresType::AllowMissing(_)) => self.leniently(beside, Lenience::Missing),
+            Some(RequiresType::AllowMissing(_)) => self.leniently(&[], Lenience::Missing),
             Some(RequiresType::AllowMissingOrFailed(_)) => {
-                self.leniently(beside, Lenience::MissingOrBad)
+                self.leniently(&[], Lenience::MissingOrBad)
             }
             Some(RequiresType::ExtractOnlyWithoutValidation(_)) => {
                 Err(unknown("tokens that nobody verifies"))
@@ -109,7 +100,7 @@ impl<'a, 'b> Court<'a, 'b> {
         }
     }
 
-    /// One must hold. What is lenient is judged last, and by the others' providers.
+    /// One must hold. What is lenient is judged last, and by what the others have found.
     fn any(&mut self, requirements: &[JwtRequirement]) -> Result<Status, Outcome> {
         let mut beside = Vec::new();
         let mut lenient: Option<&JwtRequirement> = None;
@@ -133,14 +124,26 @@ impl<'a, 'b> Court<'a, 'b> {
                 }
             }
         }
-        for requirement in strict.into_iter().chain(lenient) {
-            match self.judge_beside(requirement, &beside)? {
+        let mut found = false;
+        for requirement in strict {
+            match self.judge(requirement)? {
                 Status::Good => return Ok(Status::Good),
-                Status::Missing | Status::UnknownIssuer if failure != Status::Missing => {}
-                status => failure = status,
+                Status::Missing => {}
+                Status::UnknownIssuer if failure != Status::Missing => found = true,
+                status => {
+                    failure = status;
+                    found = true;
+                }
             }
         }
-        Ok(failure)
+        match lenient.and_then(|it| it.requires_type.as_ref()) {
+            // Envoy doesn't look again: where the others have found a token, it is there.
+            Some(RequiresType::AllowMissing(_)) if !found => Ok(Status::Good),
+            Some(RequiresType::AllowMissingOrFailed(_)) => {
+                self.leniently(&beside, Lenience::MissingOrBad)
+            }
+            _ => Ok(failure),
+        }
     }
 
     fn provider(&self, name: &str) -> Result<&'a JwtProvider, Outcome> {
@@ -170,25 +173,26 @@ impl<'a, 'b> Court<'a, 'b> {
         Ok(status)
     }
 
-    /// Tokens at the places of others need not be there, or not be good.
+    /// Tokens need not be there, or not be good. Places are those of the providers beside, else
+    /// of all; what counts is the last token that Envoy looks at.
     fn leniently(&mut self, beside: &[&str], lenience: Lenience) -> Result<Status, Outcome> {
-        let found = beside.iter().map(|name| self.provider(name));
-        let providers = found.collect::<Result<Vec<_>, _>>()?;
-        let presented = self.presented(&providers);
-        match lenience {
-            Lenience::Missing if presented.is_empty() => Ok(Status::Good),
-            // The others have judged them; Envoy doesn't do it again.
-            Lenience::Missing => Ok(Status::UnknownIssuer),
-            Lenience::MissingOrBad => {
-                for presented in presented.iter().rev() {
-                    let status = self.verify_by_issuer(presented, &providers)?;
-                    if let Status::Unknown(_) = status {
-                        return Ok(status);
-                    }
-                }
-                Ok(Status::Good)
+        let providers = if beside.is_empty() {
+            self.config.providers.values().collect()
+        } else {
+            let found = beside.iter().map(|name| self.provider(name));
+            found.collect::<Result<Vec<_>, _>>()?
+        };
+        let mut status = Status::Missing;
+        for presented in self.presented(&providers).iter().rev() {
+            status = self.verify_by_issuer(presented, &providers)?;
+            if let Status::Unknown(_) = status {
+                return Ok(status);
             }
         }
+        Ok(match (lenience, status) {
+            (Lenience::MissingOrBad, _) | (Lenience::Missing, Status::Missing) => Status::Good,
+            (Lenience::Missing, status) => status,
+        })
     }
 
     /// Judges a token by the provider that its issuer is.
