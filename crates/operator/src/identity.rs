@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferromesh_ca as ca;
-use ferromesh_chassis::Failure;
+use ferromesh_chassis::{Failure, Shutdown};
 use ferromesh_identity::{SpiffeId, TrustDomain};
 use ferromesh_mesh::decl::mesh_config::MeshConfig;
 use ferromesh_xds_server::{Credentials, Tls, TlsFault, Transport, server_config};
@@ -54,11 +54,15 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Makes the authority when the source has been read, and keeps it going.
+    /// Makes the authority when the source has been read, and keeps it going. Calls that wait end when the shutdown begins.
     ///
     /// # Errors
     /// When there is nothing to sign with: the state directory can't be used, or what is plugged in doesn't fit.
-    pub async fn start(settings: Settings, known: Arc<Known>) -> Result<Self, Failure> {
+    pub async fn start(
+        settings: Settings,
+        known: Arc<Known>,
+        shutdown: Shutdown,
+    ) -> Result<Self, Failure> {
         let mesh = known.mesh().await;
         let Settings { state, lifetimes } = settings;
         let own = mesh.security.trust_domain.clone();
@@ -83,7 +87,7 @@ impl Identity {
         ));
         let identity = Self {
             config: config.subscribe(),
-            calls: Arc::new(Calls::new(Arc::clone(&service), bundles.watch())),
+            calls: Arc::new(Calls::new(Arc::clone(&service), bundles.watch(), shutdown)),
             service: Arc::clone(&service),
         };
         reconcile(&tokens, &known).await;

@@ -189,7 +189,7 @@ impl Doors {
             if let Some((listener, settings)) = secured {
                 // The trust domain stands in the source, which has to be read before.
                 let identity = tokio::select! {
-                    started = Identity::start(settings, known) => started?,
+                    started = Identity::start(settings, known, shutdown.clone()) => started?,
                     () = end() => return Ok(()),
                 };
                 authority.show(&identity.service);

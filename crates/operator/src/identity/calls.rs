@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ferromesh_ca as ca;
+use ferromesh_chassis::Shutdown;
 use ferromesh_proto::auth::CREATE_CERTIFICATE;
 use ferromesh_proto::trust::{FETCH, FetchRequest, FetchResponse, LONGEST_WAIT_SECONDS};
 use ferromesh_xds_server::{Answer, Call, Proof, Status};
@@ -17,15 +18,21 @@ const INVALID_ARGUMENT: u8 = 3;
 pub(super) struct Calls {
     service: Arc<ca::Service>,
     bundles: watch::Receiver<Arc<FetchResponse>>,
+    shutdown: Shutdown,
 }
 
 impl Calls {
-    /// With these answers.
+    /// With these answers. Nobody waits for bundles any longer when the shutdown begins.
     pub(super) fn new(
         service: Arc<ca::Service>,
         bundles: watch::Receiver<Arc<FetchResponse>>,
+        shutdown: Shutdown,
     ) -> Self {
-        Self { service, bundles }
+        Self {
+            service,
+            bundles,
+            shutdown,
+        }
     }
 }
 
@@ -33,7 +40,10 @@ impl ferromesh_xds_server::Calls for Calls {
     fn call(&self, call: Call) -> Option<Answer> {
         match call.path.as_str() {
             CREATE_CERTIFICATE => Some(Box::pin(certify(Arc::clone(&self.service), call))),
-            FETCH => Some(Box::pin(fetch(self.bundles.clone(), call.body))),
+            FETCH => {
+                let (bundles, shutdown) = (self.bundles.clone(), self.shutdown.clone());
+                Some(Box::pin(fetch(bundles, shutdown, call.body)))
+            }
             _ => None,
         }
     }
@@ -57,6 +67,7 @@ async fn certify(service: Arc<ca::Service>, call: Call) -> Result<Bytes, Status>
 /// Waits for another version than the known one, if the caller wants to.
 async fn fetch(
     mut bundles: watch::Receiver<Arc<FetchResponse>>,
+    shutdown: Shutdown,
     body: Bytes,
 ) -> Result<Bytes, Status> {
     let FetchRequest {
@@ -69,7 +80,10 @@ async fn fetch(
     let wait = Duration::from_secs(wait_seconds.min(LONGEST_WAIT_SECONDS).into());
     let news = bundles.wait_for(|bundles| bundles.version != known_version);
     // Without news the answer is the known version.
-    let _ = tokio::time::timeout(wait, news).await;
+    tokio::select! {
+        _ = tokio::time::timeout(wait, news) => {}
+        () = shutdown.begun() => {}
+    }
     let answer = bundles.borrow().render();
     Ok(answer)
 }
