@@ -23,7 +23,7 @@ async fn a_service_selects_machines_beside_its_pods() {
 apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
 metadata: {{name: machine, namespace: shop}}
-spec: {{address: {address}, labels: {{app: product}}, ports: {{http: 7070}}}}
+spec: {{address: {address}, labels: {{app: product}}, ports: {{http: 7070}}, serviceAccount: machine}}
 "
         )
     };

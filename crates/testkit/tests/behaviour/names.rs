@@ -330,7 +330,7 @@ spec:
 apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
 metadata: {{name: machine, namespace: shop}}
-spec: {{address: {at}, labels: {{app: selected, version: v2}}}}
+spec: {{address: {at}, labels: {{app: selected, version: v2}}, serviceAccount: machine}}
 "
     );
     let rule = "

@@ -289,6 +289,7 @@ async fn a_restart_leaves_the_last_accepted_version_in_force() {
     word(&shop, "three").await;
     // Nor is there anything that a new pod could get instead; it gets everything else.
     let late = Settings::new("late", "shop", &mut shop.addresses);
+    shop.mesh.manifests().write("late.yaml", &pod(&late, &[]));
     let late = shop.mesh.workload(late).await;
     eventually("everything else is there", async || {
         let answer = Request::get("other", "/").send(late.outbound(80)).await?;

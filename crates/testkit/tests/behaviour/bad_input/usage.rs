@@ -43,9 +43,14 @@ async fn the_control_plane_says_in_one_line_why_it_does_not_start() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let file = format!("dir:{}", file.path().display());
     let free = "127.0.0.1:0";
+    let state = tempfile::tempdir().expect("a directory");
+    let state = state.path().display().to_string();
     let (xds, debug) = ("--plaintext-xds-address", "--debug-address");
+    let secured = "--xds-address";
     for (arguments, status, part) in [
         (&[][..], 2, "--source <dir:PATH>"),
+        (&["--source", "dir:."], 2, "--state <DIR>"),
+        (&["--source", "dir:.", secured, free], 2, "--state <DIR>"),
         (&["--source", "dir:.", "--sauce"], 2, "'--sauce'"),
         (&["--source", "k8s:x"], 2, "there is no other source yet"),
         (&["--source", "dir:"], 2, "the path is empty"),
@@ -78,10 +83,36 @@ async fn the_control_plane_says_in_one_line_why_it_does_not_start() {
         ),
         (
             &["--source", "dir:.", xds, free, debug, "192.0.2.1:0"],
+            2,
+            "not a loopback address",
+        ),
+        (
+            &["--source", "dir:.", "--state", &state, secured, &taken],
+            1,
+            "the port is taken",
+        ),
+        (
+            &[
+                "--source",
+                "dir:.",
+                "--state",
+                &state,
+                secured,
+                "192.0.2.1:0",
+            ],
             1,
             "no such address",
         ),
-        (&["--source", "dir:.", "--log-level", "loud"], 2, "loud"),
+        (
+            &["--source", "dir:.", "--state", "/dev/null", xds, free],
+            1,
+            "--state",
+        ),
+        (
+            &["--source", "dir:.", xds, free, "--log-level", "loud"],
+            2,
+            "loud",
+        ),
     ] {
         check(OPERATOR, arguments, status, part).await;
     }
@@ -130,7 +161,7 @@ async fn the_agent_says_in_one_line_why_it_does_not_start() {
         check(AGENT, &[&needed[..], arguments].concat(), status, part).await;
     }
     check(AGENT, &[], 2, "arguments are missing").await;
-    check(AGENT, &["proxy"], 2, "--plaintext-xds").await;
+    check(AGENT, &["proxy"], 2, "--xds <HOST:PORT>").await;
     check(AGENT, &["proxi"], 2, "'proxi'").await;
     let wrong = [
         "proxy",
@@ -144,6 +175,31 @@ async fn the_agent_says_in_one_line_why_it_does_not_start() {
         "127.1.0.1",
     ];
     check(AGENT, &wrong, 2, "nowhere").await;
+    let token = &["--token", "/no/such/token"][..];
+    let root = &["--root-cert", "/no/such/root"][..];
+    let xds = &["--xds", "127.0.0.1:1"][..];
+    for (arguments, part) in [
+        (vec![], "--xds <HOST:PORT>"),
+        (vec![xds], "--root-cert <FILE> --token <FILE>"),
+        (vec![xds, token], "--root-cert <FILE>"),
+        (vec![xds, root], "--token <FILE>"),
+        (
+            vec![xds, token, root, &needed[1..3]],
+            "cannot be used with '--plaintext-xds",
+        ),
+        (
+            vec![&needed[1..3], token, root],
+            "--token needs --ca beside --plaintext-xds",
+        ),
+        (
+            vec![xds, token, root, &["--trust-domain", "a/b"]],
+            "--trust-domain",
+        ),
+    ] {
+        let more = ["--envoy", &envoy];
+        let all = [&["proxy"], &needed[3..], &arguments.concat(), &more].concat();
+        check(AGENT, &all, 2, part).await;
+    }
 }
 
 #[tokio::test]
