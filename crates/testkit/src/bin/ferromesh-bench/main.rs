@@ -206,7 +206,8 @@ async fn compare(operator: &Path, services: usize, size: usize, rounds: usize) -
     let fleet = new_services(&server, &world, fleet, size, rounds).await?;
     reconnect(&server, &world, fleet, size).await?;
     strangers(&server, &world, size, rounds).await?;
-    hostile(&server, size).await
+    hostile(&server, size, 1).await?;
+    hostile(&server, size, 2).await
 }
 
 /// Resident memory when it falls no more: an allocator may take its time to give memory back.
@@ -304,16 +305,17 @@ async fn reconnect(
 /// large messages, so that what only so many can cost at one time is not shared out among all.
 const VANGUARD: usize = 32;
 
-/// What each of many hostile clients costs beyond the first ones, and those beyond that.
-async fn hostile(server: &Server, size: usize) -> io::Result<()> {
+/// What each of many hostile clients costs beyond the first ones, and those beyond that. They say
+/// all at once, which is a large message, or in so many parts.
+async fn hostile(server: &Server, size: usize, parts: usize) -> io::Result<()> {
     let none = settled(server).await?;
     let mut clients = Vec::with_capacity(VANGUARD + size);
     for number in 0..VANGUARD {
-        clients.push(mute(server, number).await?);
+        clients.push(mute(server, number, parts).await?);
     }
     let few = busy_no_more(server).await?;
     for number in VANGUARD..VANGUARD + size {
-        clients.push(mute(server, number).await?);
+        clients.push(mute(server, number, parts).await?);
     }
     let many = busy_no_more(server).await?;
     for client in &mut clients {
@@ -330,7 +332,7 @@ async fn hostile(server: &Server, size: usize) -> io::Result<()> {
         .saturating_sub(each * VANGUARD as u64);
     row(
         size,
-        "resident memory for each further hostile client",
+        &format!("resident memory for each further hostile client, {parts} message(s)"),
         &format!(
             "{} KiB; the first {VANGUARD}: {} KiB more",
             each >> 10,
@@ -342,7 +344,7 @@ async fn hostile(server: &Server, size: usize) -> io::Result<()> {
 }
 
 /// A client that asks for everything and for thousands of names that nobody has, and never reads.
-async fn mute(server: &Server, number: usize) -> io::Result<AdsClient> {
+async fn mute(server: &Server, number: usize, parts: usize) -> io::Result<AdsClient> {
     let window = 1 << 14;
     let mut client = AdsClient::connect_with_window(server.address, Variant::Delta, window).await?;
     client.send(&DeltaDiscoveryRequest {
@@ -354,8 +356,11 @@ async fn mute(server: &Server, number: usize) -> io::Result<AdsClient> {
         type_url: "type.googleapis.com/envoy.config.cluster.v3.Cluster".to_owned(),
         ..DeltaDiscoveryRequest::default()
     })?;
-    let names = (0..8_000).map(|name| format!("nobody-{number}-{name}"));
-    client.send(&unknown_names(names))?;
+    for part in 0..parts {
+        let names = (part..8_000).step_by(parts);
+        let names = names.map(|name| format!("nobody-{number}-{name}"));
+        client.send(&unknown_names(names))?;
+    }
     Ok(client)
 }
 

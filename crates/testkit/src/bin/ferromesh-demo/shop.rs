@@ -19,9 +19,9 @@ use crate::screen::Screen;
 /// The namespace of the shop, which its manifests need not name.
 const NAMESPACE: &str = "ecommerce";
 /// The port of every service.
-const SERVICE_PORT: u16 = 8000;
+pub const SERVICE_PORT: u16 = 8000;
 /// The port of every application.
-const APP_PORT: u16 = 8080;
+pub const APP_PORT: u16 = 8080;
 /// Pods have the first addresses of the block, their applications and outbound listeners those behind.
 const APP_OFFSET: u8 = 80;
 const OUTBOUND_OFFSET: u8 = 160;
@@ -33,6 +33,8 @@ pub struct Shop {
     debug: SocketAddr,
     /// The manifests that the control plane watches.
     pub copy: Copy,
+    /// Tokens are read again for each certificate.
+    _state: State,
     _addresses: Addresses,
 }
 
@@ -45,7 +47,7 @@ impl Shop {
         let operator = operator(copy.manifests().path(), state.path());
         let announced = operator.addresses().await;
         let debug = announced["debug"];
-        let plane = ControlPlane::Secured(announced["xds"], state);
+        let plane = ControlPlane::Secured(announced["xds"], state.clone());
         let mut workloads = BTreeMap::new();
         for settings in pods(copy.manifests().path()) {
             let workload = Workload::start_unready(settings, plane.clone()).await;
@@ -59,6 +61,7 @@ impl Shop {
             operator,
             debug,
             copy,
+            _state: state,
             _addresses: addresses,
         }
     }
@@ -151,6 +154,9 @@ fn operator(directory: &Path, state: &Path) -> Process {
         &state,
         "--xds-address",
         any,
+        // So that a person sees a renewal.
+        "--certificate-lifetime",
+        "30",
         "--debug-address",
         any,
     ];
