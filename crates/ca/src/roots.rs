@@ -226,11 +226,19 @@ impl Roots {
     /// Does [`Roots::step`] for ever, once in a period, and warns when the end is near.
     pub async fn keep(&self, clock: &dyn Clock, period: Duration) {
         let mut warned = Duration::ZERO;
+        let mut known = None;
         loop {
             let now = clock.now();
-            if let Err(fault) = self.step(now) {
-                tracing::warn!(%fault, "roots are as they were");
+            // Said once, not in every period.
+            let fault = self.step(now).err();
+            match &fault {
+                Some(fault) if known.as_ref() != Some(fault) => {
+                    tracing::warn!(%fault, "roots are as they were");
+                }
+                None if known.is_some() => tracing::info!("roots are read again"),
+                Some(_) | None => {}
             }
+            known = fault;
             let end = Duration::from_secs(self.trust.borrow().not_after());
             if end.saturating_sub(now) < NEAR && now.saturating_sub(warned) >= REMIND {
                 warned = now;
