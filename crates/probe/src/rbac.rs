@@ -62,7 +62,12 @@ pub(crate) fn request(
     enforce(filter, rules, traffic, verdict, |policy| Outcome::Denied {
         status: 403,
         details: denied(policy),
-    })
+    })?;
+    // Only what passes goes on.
+    let key = format!("{}enforced_engine_result", config.rules_stat_prefix);
+    let result = (key, metadata::string("allowed"));
+    traffic.metadata.add(HTTP, [result]);
+    Ok(())
 }
 
 /// What the access log says.
