@@ -76,6 +76,15 @@ impl Headers {
         self.list.push((name, value.to_owned()));
     }
 
+    /// Cookies of HTTP/2, which may come one by one, as one header.
+    pub(crate) fn join_cookies(&mut self) {
+        let all: Vec<&str> = self.get("cookie").collect();
+        if all.len() > 1 {
+            let joined = all.join("; ");
+            self.set("cookie", &joined);
+        }
+    }
+
     /// Replaces all of the name.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.remove(name);

@@ -28,7 +28,7 @@ pub(crate) fn pass(
 ) -> Result<(), Outcome> {
     speaks(manager, request)?;
     traffic.headers = codec::read(manager, request)?;
-    host::check(traffic)?;
+    host::check(request.version, traffic)?;
     path::normalize(manager, traffic)?;
     host::normalize(manager, traffic);
     traffic.remote = address::remote(manager, traffic)?;

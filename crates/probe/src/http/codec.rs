@@ -76,11 +76,16 @@ pub(super) fn read(
             match underscores {
                 Underscores::Allow => {}
                 Underscores::Drop => continue,
-                Underscores::Reject => return Err(bad_request("http1.unexpected_underscore")),
+                Underscores::Reject => {
+                    return Err(unsound(*version, "http1.unexpected_underscore"));
+                }
             }
         }
         if !name.eq_ignore_ascii_case("host") {
             headers.add(name, value);
+            if *version == HttpVersion::Http2 {
+                headers.join_cookies();
+            }
         } else if *version == HttpVersion::Http1 || hosts.is_empty() {
             hosts.push(value);
         }
@@ -113,6 +118,16 @@ fn check_method(
     }
 }
 
+/// What becomes of a request that is no sound one: HTTP/1 has an answer, HTTP/2 ends the stream.
+pub(super) fn unsound(version: HttpVersion, details: &str) -> Outcome {
+    match version {
+        HttpVersion::Http1 => bad_request(details),
+        HttpVersion::Http2 => Outcome::Reset {
+            details: "http2.violation".to_owned(),
+        },
+    }
+}
+
 /// The host, if the target has one, and the path.
 fn target<'a>(
     version: HttpVersion,
@@ -129,8 +144,8 @@ fn target<'a>(
             }
         }
         HttpVersion::Http2 => {
-            if target.bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
-                return Err(unknown("a path with such letters in HTTP/2"));
+            if target.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+                return Err(unsound(version, ""));
             }
         }
     }
@@ -147,8 +162,8 @@ fn target<'a>(
         }
         HttpVersion::Http1 if target == "*" => Err(bad_request("http1.invalid_url")),
         HttpVersion::Http1 => absolute(target),
-        HttpVersion::Http2 if target.is_empty() => Err(unknown("a request without path")),
-        HttpVersion::Http2 => Err(not_found("absolute_path_rejected")),
+        HttpVersion::Http2 if target == "*" => Err(not_found("absolute_path_rejected")),
+        HttpVersion::Http2 => Err(unsound(version, "")),
     }
 }
 
@@ -181,7 +196,7 @@ fn check_header(version: HttpVersion, name: &str, value: &str) -> Result<(), Out
             Err(bad_request("http1.invalid_characters"))
         }
         HttpVersion::Http2 if !is_token(name) || value.bytes().any(control) => {
-            Err(unknown("a header with such letters in HTTP/2"))
+            Err(unsound(version, ""))
         }
         _ if is_framing(name, value) => Err(unknown(format!("what {name} says of the body"))),
         _ => Ok(()),

@@ -5,11 +5,13 @@ use envoy::hcm::http_connection_manager::StripPortMode;
 use ferromesh_envoy as envoy;
 
 use super::bad_request;
+use super::codec::unsound;
+use crate::request::HttpVersion;
 use crate::traffic::Traffic;
 use crate::verdict::Outcome;
 
 /// Refuses requests for nobody, or nobody sound.
-pub(super) fn check(traffic: &Traffic<'_>) -> Result<(), Outcome> {
+pub(super) fn check(version: HttpVersion, traffic: &Traffic<'_>) -> Result<(), Outcome> {
     let Some(host) = traffic.headers.first(":authority") else {
         return Err(bad_request("missing_host_header"));
     };
@@ -17,7 +19,7 @@ pub(super) fn check(traffic: &Traffic<'_>) -> Result<(), Outcome> {
     if host.bytes().all(sound) {
         Ok(())
     } else {
-        Err(bad_request("http.invalid_authority"))
+        Err(unsound(version, "http.invalid_authority"))
     }
 }
 

@@ -67,6 +67,33 @@ fn unsound_requests_are_refused() {
     }
     let options = with(method("OPTIONS"), |it| it.path = "*".to_owned());
     assert_eq!(says(&plain, &options), "404");
+    let second = |request| with(request, |it| it.version = HttpVersion::Http2);
+    for (request, expected) in [
+        (get("/a b"), "reset"),
+        (get("a"), "reset"),
+        (get("/ä"), "allowed"),
+        (get("/a#b"), "400"),
+        (host(Some("a b")), "reset"),
+        (header(get("/"), "x", "a\u{1}b"), "reset"),
+        (
+            with(method("OPTIONS"), |it| it.path = "*".to_owned()),
+            "404",
+        ),
+    ] {
+        assert_eq!(
+            says(&plain, &second(request.clone())),
+            expected,
+            "{request:?}"
+        );
+    }
+    let cookies = header(header(get("/"), "cookie", "a=1"), "cookie", "b=2");
+    let joined = || is("cookie", "a=1; b=2");
+    let config = HttpConnectionManager::default;
+    assert_eq!(
+        sees(config(), joined(), &second(cookies.clone())),
+        "allowed"
+    );
+    assert_eq!(sees(config(), joined(), &cookies), "403");
     let custom = with(method("FOO"), |it| it.version = HttpVersion::Http2);
     assert_eq!(says(&plain, &custom), "allowed");
 }
