@@ -148,7 +148,10 @@ fn certificate(fault: &CertificateError) -> Reason {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             Reason::CertificateNotYetValid
         }
-        CertificateError::UnknownIssuer => Reason::CertificateUntrusted,
+        // The second is what an authority with the name of ours, and another key, comes to.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            Reason::CertificateUntrusted
+        }
         CertificateError::Other(other) => match other.0.downcast_ref() {
             Some(NotOfThisMesh::NoWorkload(_)) => Reason::CertificateNamesNoWorkload,
             Some(NotOfThisMesh::OtherDomain(_)) => Reason::CertificateOfOtherDomain,
