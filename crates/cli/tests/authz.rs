@@ -252,3 +252,27 @@ spec:
     let (_, code) = manifests.says("--from none --to api:80 --source-ip 10.2.0.1");
     assert_eq!(code, Some(1));
 }
+
+#[test]
+fn authorizers_decide_for_themselves() {
+    let manifests = Manifests::of("custom", &["mesh", "custom"]);
+    manifests.check(
+        "--from web-1.shop --to api:80 --path /admin",
+        "asks judge, because of CUSTOM policy shop/ask-admin, rule 0 (custom.yaml:10)",
+        3,
+    );
+    let free = "allowed: no policy of the workload says otherwise";
+    manifests.check("--from web-1.shop --to api:80", free, 0);
+}
+
+#[test]
+fn dry_runs_are_told_and_change_nothing() {
+    let manifests = Manifests::of("dry", &["dry"]);
+    let free = "allowed: no policy of the workload says otherwise";
+    manifests.check("--from web-1.shop --to api:80", free, 0);
+    manifests.check(
+        "--from web-1.shop --to api:80 -X DELETE",
+        &format!("{free}; a dry run would deny it by shop/perhaps, rule 0"),
+        0,
+    );
+}

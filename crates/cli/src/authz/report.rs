@@ -2,7 +2,7 @@
 
 use ferromesh_mesh::policy::authorization::Action;
 use ferromesh_mesh::policy::mtls::MtlsMode;
-use ferromesh_probe::{Outcome, ShadowOutcome};
+use ferromesh_probe::{Outcome, PolicyName, ShadowOutcome};
 use serde_json::{Value, json};
 
 use super::OPEN;
@@ -66,8 +66,11 @@ fn line(answer: &Answer) -> String {
     let mut line = verdict(answer);
     for shadow in &answer.verdict.shadows {
         if shadow.prefix.contains("dry_run") && shadow.outcome == ShadowOutcome::Denied {
-            let policy = shadow.policy.as_deref().unwrap_or("none allows it");
-            line.push_str(&format!("; a dry run would deny it ({policy})"));
+            let by = match shadow.policy.as_deref().map(str::parse::<PolicyName>) {
+                Some(Ok(it)) => format!(" by {}/{}, rule {}", it.namespace, it.name, it.rule),
+                Some(Err(())) | None => String::new(),
+            };
+            line.push_str(&format!("; a dry run would deny it{by}"));
         }
     }
     line
