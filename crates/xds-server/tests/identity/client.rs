@@ -66,7 +66,9 @@ impl Client {
         let mut connection = tokio::spawn(connection);
         // With TLS 1.3 a server says only afterwards that it does not like the certificate.
         tokio::select! {
-            pong = pings.ping(h2::Ping::opaque()) => drop(pong.map_err(io::Error::other)?),
+            pong = pings.ping(h2::Ping::opaque()) => {
+                pong.map_err(io::Error::other)?;
+            }
             _ = &mut connection => return Err(io::Error::other("the server has closed it")),
         }
         Ok(Self {
