@@ -3,7 +3,7 @@
 use envoy::matcher::string_matcher::MatchPattern;
 use envoy::matcher::{RegexMatcher, StringMatcher};
 use ferromesh_envoy as envoy;
-use regex::Regex;
+use regex::bytes::RegexBuilder;
 
 use crate::answer::Answer;
 
@@ -49,8 +49,12 @@ pub(crate) fn regex(matcher: &RegexMatcher, text: &str) -> Answer {
     let Some(translated) = translate(pattern, text) else {
         return unknown();
     };
-    match Regex::new(&format!(r"\A(?:{translated})\z")) {
-        Ok(regex) => regex.is_match(text).into(),
+    // Envoy takes each byte for a letter.
+    let regex = RegexBuilder::new(&format!(r"\A(?:{translated})\z"))
+        .unicode(false)
+        .build();
+    match regex {
+        Ok(regex) => regex.is_match(text.as_bytes()).into(),
         Err(_) => unknown(),
     }
 }
@@ -65,14 +69,11 @@ fn translate(pattern: &str, text: &str) -> Option<String> {
             // These are letters there, borders of words here.
             ('\\', Some('<')) => translated.push_str(r"\x3C"),
             ('\\', Some('>')) => translated.push_str(r"\x3E"),
-            ('\\', Some(class)) => {
-                // Classes are ASCII there, Unicode here.
-                let classes = "dDsSwWbB".contains(class) && !text.is_ascii();
-                if classes || "uUQECZ".contains(class) {
-                    return None;
-                }
+            ('\\', Some('C')) if !in_class => translated.push_str("(?s:.)"),
+            ('\\', Some(class)) if class.is_ascii() && !"uUQECZ".contains(class) => {
                 translated.extend([char, class]);
             }
+            ('\\', Some(_)) => return None,
             ('[', _) if !in_class => {
                 in_class = true;
                 translated.push(char);
@@ -90,17 +91,30 @@ fn translate(pattern: &str, text: &str) -> Option<String> {
             ('{', Some(',')) => return None,
             ('(', Some('?')) if !in_class => {
                 translated.push(char);
-                push_flags(&mut chars, &mut translated, text)?;
+                let ascii = pattern.is_ascii() && text.is_ascii();
+                push_flags(&mut chars, &mut translated, ascii)?;
                 continue;
             }
             _ => {
-                translated.push(char);
+                push_bytes(char, &mut translated);
                 continue;
             }
         }
         chars.next();
     }
     Some(translated)
+}
+
+/// A letter as it is; of one that is not ASCII, the bytes.
+fn push_bytes(char: char, translated: &mut String) {
+    if char.is_ascii() {
+        translated.push(char);
+        return;
+    }
+    let mut bytes = [0; 4];
+    for byte in char.encode_utf8(&mut bytes).bytes() {
+        translated.push_str(&format!(r"\x{byte:02X}"));
+    }
 }
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
@@ -114,7 +128,7 @@ fn push_first_of_class(chars: &mut Chars<'_>, translated: &mut String) {
 }
 
 /// What stands between `(?` and `)` or `:`.
-fn push_flags(chars: &mut Chars<'_>, translated: &mut String, text: &str) -> Option<()> {
+fn push_flags(chars: &mut Chars<'_>, translated: &mut String, ascii: bool) -> Option<()> {
     translated.extend(chars.next_if_eq(&'?'));
     while let Some(flag) = chars.next_if(|char| char.is_ascii_alphabetic() || *char == '-') {
         let known = match flag {
@@ -122,7 +136,7 @@ fn push_flags(chars: &mut Chars<'_>, translated: &mut String, text: &str) -> Opt
                 translated.push(flag);
                 return Some(());
             }
-            'i' => text.is_ascii(),
+            'i' => ascii,
             's' | 'm' | 'U' | '-' => true,
             _ => false,
         };
@@ -185,13 +199,24 @@ mod tests {
             ("a", "ab", Answer::No),
             (".*", "a\nb", Answer::No),
             ("(?s).*", "a\nb", Answer::Yes),
-            ("a.c", "aäc", Answer::Yes),
+            ("a.c", "aäc", Answer::No),
+            ("a..c", "aäc", Answer::Yes),
+            ("aä?c", "aäc", Answer::Yes),
+            ("aä?c", "ac", Answer::No),
+            ("ä", "ä", Answer::Yes),
+            ("ä", "Ä", Answer::No),
+            ("[ä]+", "ä", Answer::Yes),
+            (r"a\C\Cc", "aäc", Answer::Yes),
+            (r"\C+", "a\nä", Answer::Yes),
+            (r"\C+", "", Answer::No),
+            ("(?i)ä", "Ä", unknown.clone()),
+            (r"\W+", "ä", Answer::Yes),
             (r"a\<b\>", "a<b>", Answer::Yes),
             (r"[\]a]+", "a]a", Answer::Yes),
             ("[]a]+", "]a", Answer::Yes),
             ("[^]a]+", "b", Answer::Yes),
             (r"\w+", "ab1_", Answer::Yes),
-            (r"\w+", "ä", unknown.clone()),
+            (r"\w+", "ä", Answer::No),
             ("(?i)AB", "ab", Answer::Yes),
             ("(?P<x>a)b", "ab", Answer::Yes),
             ("[a[b]", "a", unknown.clone()),
