@@ -173,28 +173,15 @@ impl Arguments {
             drain_idle_seconds,
             log: _,
         } = self;
-        let only_none = [
-            ("--app-address", app_address.is_some()),
-            ("--outbound-address", outbound_address.is_some()),
-            ("--http-proxy-port", http_proxy_port.is_some()),
-        ];
-        let interception = match interception_mode {
-            InterceptionMode::None => Interception::None(bound(
-                address,
-                app_address,
-                outbound_address,
-                http_proxy_port,
-            )?),
-            InterceptionMode::Redirect => captured(Captured::Redirect, &only_none)?,
-            InterceptionMode::Tproxy => captured(Captured::Tproxy, &only_none)?,
-        };
+        let none = (app_address, outbound_address, http_proxy_port);
+        let interception = interception(interception_mode, address, none)?;
         let control_plane = match (xds, plaintext_xds) {
             (Some(address), _) => ControlPlane::Secured(address),
             (None, Some(address)) => ControlPlane::Plaintext(address),
             (None, None) => return Err(wrong_usage("--xds is missing".to_owned())),
         };
-        let files = token.zip(root_cert);
-        let identity = match files {
+        // The parser sees to it that there are both or none.
+        let identity = match token.zip(root_cert) {
             Some((token, root)) => Identity::Issued(Credentials {
                 ca: authority(ca, &control_plane)?,
                 token,
@@ -227,6 +214,26 @@ impl Arguments {
                 idle: Duration::from_secs(drain_idle_seconds.min(drain_seconds).into()),
             },
         })
+    }
+}
+
+/// How traffic gets into the proxy; the last value is what has a meaning with NONE alone.
+fn interception(
+    mode: InterceptionMode,
+    address: IpAddr,
+    (app, outbound, http_proxy_port): (Option<IpAddr>, Option<IpAddr>, Option<u16>),
+) -> Result<Interception, Failure> {
+    let only_none = [
+        ("--app-address", app.is_some()),
+        ("--outbound-address", outbound.is_some()),
+        ("--http-proxy-port", http_proxy_port.is_some()),
+    ];
+    match mode {
+        InterceptionMode::None => {
+            bound(address, app, outbound, http_proxy_port).map(Interception::None)
+        }
+        InterceptionMode::Redirect => captured(Captured::Redirect, &only_none),
+        InterceptionMode::Tproxy => captured(Captured::Tproxy, &only_none),
     }
 }
 

@@ -84,7 +84,8 @@ pub(super) fn literal(text: &str) -> String {
     regex
 }
 
-/// A header of a request; several of a name count as one, joined by commas.
+/// A header of a request; one of several of a name is enough. (Envoy joins only some headers of
+/// its own, whatever HTTP says.)
 pub(super) fn header<L: Logic>(name: &str, text: &TextMatch, case: Case) -> L {
     let matches = |specifier| {
         L::header(HeaderMatcher {
@@ -93,13 +94,15 @@ pub(super) fn header<L: Logic>(name: &str, text: &TextMatch, case: Case) -> L {
             ..Default::default()
         })
     };
-    let like_this = |pattern| HeaderMatchSpecifier::StringMatch(matcher(pattern, case));
+    let like_this = |pattern, case| HeaderMatchSpecifier::StringMatch(matcher(pattern, case));
     match like(text) {
         Like::Any => matches(HeaderMatchSpecifier::PresentMatch(true)),
-        Like::NotEmpty => L::all(vec![
-            matches(HeaderMatchSpecifier::PresentMatch(true)),
-            matches(like_this(MatchPattern::Exact(String::new()))).not(),
-        ]),
-        Like::Pattern(pattern) => matches(like_this(pattern)),
+        // "Not empty" as a negation would fail where one of several is empty. The expression takes
+        // any bytes.
+        Like::NotEmpty => {
+            let anything = regex(r"(?s).+".to_owned());
+            matches(like_this(anything, Case::Sensitive))
+        }
+        Like::Pattern(pattern) => matches(like_this(pattern, case)),
     }
 }
