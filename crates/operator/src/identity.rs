@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ferromesh_ca as ca;
 use ferromesh_chassis::{Failure, Shutdown};
-use ferromesh_identity::{SpiffeId, TrustDomain};
+use ferromesh_identity::{Bundle, SpiffeId, TrustDomain};
 use ferromesh_mesh::decl::mesh_config::MeshConfig;
 use ferromesh_xds_server::{Credentials, Tls, TlsFault, Transport, server_config};
 use rustls::ServerConfig;
@@ -77,7 +77,7 @@ impl Identity {
             .map_err(|refusal| {
                 Failure::new(format!("the control plane's own certificate: {refusal}"))
             })?;
-        let config = configure(&credentials, &service, &own)
+        let config = configure(&credentials, &roots_of(&service, &known, &own), &own)
             .map_err(|fault| Failure::new(fault.to_string()))?;
         let config = watch::Sender::new(config);
         let bundles = Arc::new(Bundles::new(
@@ -94,11 +94,16 @@ impl Identity {
         tokio::spawn(async move { roots.keep(&SystemClock, PERIOD).await });
         tokio::spawn(async move { bundles.keep().await });
         tokio::spawn(follow_workloads(tokens, Arc::clone(&known)));
-        tokio::spawn(warn_of_moves(own.clone(), known));
+        tokio::spawn(warn_of_moves(own.clone(), Arc::clone(&known)));
         let credentials = Arc::new(credentials);
         let keeping = Arc::clone(&credentials);
         tokio::spawn(async move { keeping.keep().await });
-        tokio::spawn(follow_credentials(credentials, service, own, config));
+        tokio::spawn(follow_credentials(
+            credentials,
+            (service, known),
+            own,
+            config,
+        ));
         Ok(identity)
     }
 
@@ -185,7 +190,7 @@ fn service(
 
 fn configure(
     own: &ca::Own,
-    service: &ca::Service,
+    roots: &Bundle,
     trust_domain: &TrustDomain,
 ) -> Result<Arc<ServerConfig>, TlsFault> {
     let shown = own.watch().borrow().clone();
@@ -193,27 +198,36 @@ fn configure(
         chain: shown.chain.clone(),
         key: Arc::from(shown.key.as_slice()),
     };
+    server_config(&credentials, roots, trust_domain)
+}
+
+/// Whose clients are believed.
+fn roots_of(service: &ca::Service, known: &Known, own: &TrustDomain) -> Bundle {
     let trust = service.trust().borrow().clone();
-    server_config(&credentials, &trust.bundle, trust_domain)
+    let mesh = known.follow_mesh().borrow().clone();
+    bundles::own_roots(own, &trust, mesh.as_deref())
 }
 
 /// Shows the newest certificate and believes the newest roots.
 async fn follow_credentials(
     own: Arc<ca::Own>,
-    service: Arc<ca::Service>,
+    (service, known): (Arc<ca::Service>, Arc<Known>),
     trust_domain: TrustDomain,
     config: watch::Sender<Arc<ServerConfig>>,
 ) {
     let (mut shown, mut trust) = (own.watch(), service.trust());
+    let mut mesh = known.follow_mesh();
     loop {
         let changed = tokio::select! {
             changed = shown.changed() => changed,
             changed = trust.changed() => changed,
+            changed = mesh.changed() => changed,
         };
         if changed.is_err() {
             return;
         }
-        match configure(&own, &service, &trust_domain) {
+        let roots = roots_of(&service, &known, &trust_domain);
+        match configure(&own, &roots, &trust_domain) {
             Ok(new) => drop(config.send_replace(new)),
             Err(fault) => tracing::error!(%fault, "new connections get the certificate of before"),
         }

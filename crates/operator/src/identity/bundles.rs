@@ -59,46 +59,50 @@ impl Bundles {
     }
 }
 
-/// All bundles, that of our own trust domain first.
-fn response(own: &TrustDomain, trust: &Trust, mesh: Option<&MeshConfig>) -> FetchResponse {
-    let mut roots: Vec<Certificate> = trust.bundle.roots().to_vec();
-    let mut others: BTreeMap<TrustDomain, Vec<Certificate>> = BTreeMap::new();
-    for Authority {
-        certificates,
-        trust_domains,
-    } in mesh.iter().flat_map(|mesh| &mesh.security.authorities)
-    {
-        // What is no certificate was refused when the configuration was read.
-        let Ok(found) = Certificate::all_from_pem(certificates.as_bytes()) else {
-            continue;
-        };
-        if trust_domains.is_empty() {
-            roots.extend(found.iter().cloned());
-        }
-        for domain in trust_domains {
-            if domain == own {
-                roots.extend(found.iter().cloned());
-            } else {
-                others
-                    .entry(domain.clone())
-                    .or_default()
-                    .extend(found.iter().cloned());
-            }
+/// The roots of our own trust domain: those of the authority, and those that the mesh
+/// configuration adds. One that could not sign anything adds nothing, and takes nothing away.
+pub fn own_roots(own: &TrustDomain, trust: &Trust, mesh: Option<&MeshConfig>) -> Bundle {
+    let mut roots = trust.bundle.roots().to_vec();
+    for (domains, found) in authorities(mesh) {
+        if domains.is_empty() || domains.contains(own) {
+            roots.extend_from_slice(found.roots());
         }
     }
-    let bundle = |domain: &TrustDomain, roots| {
-        Bundle::new(roots).ok().map(|bundle| TrustBundle {
+    Bundle::new(roots).unwrap_or_else(|_| trust.bundle.clone())
+}
+
+/// What the mesh configuration adds, and for which trust domains.
+fn authorities(mesh: Option<&MeshConfig>) -> impl Iterator<Item = (&[TrustDomain], Bundle)> {
+    let authorities = mesh.into_iter().flat_map(|mesh| &mesh.security.authorities);
+    authorities.filter_map(|authority| {
+        let Authority {
+            certificates,
+            trust_domains,
+        } = authority;
+        // What is no certificate was remarked when the configuration was read.
+        let found = Bundle::from_pem(certificates.as_bytes()).ok()?;
+        Some((trust_domains.as_slice(), found))
+    })
+}
+
+/// All bundles, that of our own trust domain first.
+fn response(own: &TrustDomain, trust: &Trust, mesh: Option<&MeshConfig>) -> FetchResponse {
+    let mut others: BTreeMap<&TrustDomain, Vec<Certificate>> = BTreeMap::new();
+    for (domains, found) in authorities(mesh) {
+        for domain in domains.iter().filter(|domain| *domain != own) {
+            let roots = others.entry(domain).or_default();
+            roots.extend_from_slice(found.roots());
+        }
+    }
+    let others = others
+        .into_iter()
+        .filter_map(|(domain, roots)| Some((domain, Bundle::new(roots).ok()?)));
+    let bundles: Vec<_> = std::iter::once((own, own_roots(own, trust, mesh)))
+        .chain(others)
+        .map(|(domain, bundle)| TrustBundle {
             trust_domain: domain.to_string(),
             pem: bundle.pem(),
         })
-    };
-    let bundles: Vec<TrustBundle> = bundle(own, roots)
-        .into_iter()
-        .chain(
-            others
-                .into_iter()
-                .filter_map(|(domain, roots)| bundle(&domain, roots)),
-        )
         .collect();
     let mut hash = blake3::Hasher::new();
     for TrustBundle { trust_domain, pem } in &bundles {
@@ -110,5 +114,75 @@ fn response(own: &TrustDomain, trust: &Trust, mesh: Option<&MeshConfig>) -> Fetc
     FetchResponse {
         version: hash.finalize().to_hex().to_string(),
         bundles,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use ferromesh_ca::{Lifetimes, Roots, Rotation};
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::*;
+
+    fn certificate(is_ca: IsCa) -> Arc<str> {
+        let mut params = CertificateParams::default();
+        params.is_ca = is_ca;
+        let key = KeyPair::generate().expect("a key");
+        let made = params.self_signed(&key).expect("a certificate");
+        Arc::from(made.pem())
+    }
+
+    fn domain(name: &str) -> TrustDomain {
+        TrustDomain::new(name).expect("a trust domain")
+    }
+
+    #[test]
+    fn further_roots_speak_for_their_domains_alone() {
+        let state = tempfile::tempdir().expect("a directory");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now: Duration = now.expect("a clock after 1970");
+        let own = TrustDomain::default();
+        let rotation = Rotation::of(&Lifetimes::default());
+        let roots = Roots::own(state.path(), &own, rotation, now).expect("roots");
+        let trust = roots.watch().borrow().clone();
+        let [ca, other] = [(); 2].map(|()| certificate(IsCa::Ca(BasicConstraints::Unconstrained)));
+        let leaf = certificate(IsCa::NoCa);
+        let authority = |certificates: &Arc<str>, trust_domains| Authority {
+            certificates: certificates.clone(),
+            trust_domains,
+        };
+        let mut mesh = MeshConfig::clone(ferromesh_compiler::Compiler::new().mesh());
+        mesh.security.authorities = vec![
+            authority(&ca, Vec::new()),
+            authority(&other, vec![domain("other.example")]),
+            authority(&leaf, Vec::new()),
+            authority(&leaf, vec![domain("nobody.example")]),
+        ];
+        let believed = own_roots(&own, &trust, Some(&mesh));
+        let ca = Bundle::from_pem(ca.as_bytes()).expect("a root");
+        let other = Bundle::from_pem(other.as_bytes()).expect("a root");
+        let expected = [trust.bundle.roots(), ca.roots()].concat();
+        assert_eq!(believed.roots(), expected);
+        let told = response(&own, &trust, Some(&mesh));
+        let bundles: Vec<_> = told
+            .bundles
+            .iter()
+            .map(|bundle| (bundle.trust_domain.as_str(), bundle.pem.clone()))
+            .collect();
+        assert_eq!(
+            bundles,
+            [
+                ("cluster.local", believed.pem()),
+                ("other.example", other.pem())
+            ]
+        );
+        assert_eq!(
+            response(&own, &trust, Some(&mesh)),
+            told,
+            "the same version"
+        );
+        assert_ne!(response(&own, &trust, None).version, told.version);
     }
 }
