@@ -1,11 +1,14 @@
 //! What is known about a host, for all scopes alike.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use ferromesh_mesh::decl::service::Service;
+use ferromesh_mesh::decl::service::{Resolution, Service};
 use ferromesh_mesh::decl::traffic_policy::TrafficPolicies;
 use ferromesh_mesh::name::Hostname;
+use ferromesh_mesh::policy::protocol::Protocol;
+use ipnet::IpNet;
 
 use super::domains;
 use crate::identity::DeclId;
@@ -27,12 +30,21 @@ pub(crate) struct Candidate {
     pub(crate) service: Arc<Service>,
     /// Whether its instances carry topology hints.
     pub(crate) hinted: bool,
+    /// The addresses of its instances, if it is headless and has more than requests: connections
+    /// name nobody, so that only the address tells whose they are.
+    pub(crate) instances: BTreeSet<IpNet>,
 }
 
 impl Candidate {
     /// Who it is.
     pub(crate) fn id(&self) -> &DeclId {
         &self.rank.seniority.id
+    }
+
+    /// The addresses at which clients reach it: its own, or those of its instances.
+    pub(crate) fn addresses(&self) -> Vec<IpNet> {
+        let own = self.service.addresses.iter();
+        own.chain(&self.instances).copied().collect()
     }
 }
 
@@ -159,8 +171,25 @@ pub(crate) fn candidates(host: &Hostname, reading: &mut Reading<'_>) -> Vec<Cand
         .map(|(rank, service)| Candidate {
             rank: rank.clone(),
             hinted: reading.has_hints(&service.namespace, &service.host),
+            instances: instances(service, reading),
             service: service.clone(),
         })
+        .collect()
+}
+
+fn instances(service: &Service, reading: &mut Reading<'_>) -> BTreeSet<IpNet> {
+    let has_connections = service
+        .ports
+        .iter()
+        .any(|port| port.protocol != Protocol::Udp && !port.protocol.is_http());
+    if service.resolution != Resolution::Headless || !has_connections {
+        return BTreeSet::new();
+    }
+    reading
+        .instances(&service.namespace, &service.host)
+        .flat_map(|slice| &slice.instances)
+        .filter_map(|instance| instance.address.parse::<IpAddr>().ok())
+        .map(IpNet::from)
         .collect()
 }
 

@@ -49,7 +49,7 @@ impl Plan {
             TableName::HttpProxy,
             domains::of_all_ports(&names, port.number),
         );
-        if port.protocol == Protocol::Detect && !service.service.addresses.is_empty() {
+        if port.protocol == Protocol::Detect && !service.addresses().is_empty() {
             add(
                 Some(Capture::Captured),
                 TableName::HostPort(host.clone(), port.number),

@@ -71,7 +71,7 @@ impl Plan {
                 .push((slot(Capture::Captured, socket), claim(speaks)));
             return;
         }
-        for (place, speaks) in captured(&speaks, &service.service.addresses, egress.bind) {
+        for (place, speaks) in captured(&speaks, &service.addresses(), egress.bind) {
             self.claims
                 .push((slot(Capture::Captured, place), claim(speaks)));
         }

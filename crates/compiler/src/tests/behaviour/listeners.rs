@@ -82,6 +82,50 @@ fn captured_traffic_arrives_by_port_or_by_address() {
 }
 
 #[test]
+fn only_connections_to_its_instances_are_those_of_a_headless_service() {
+    let world = |protocol, proxy| {
+        let instances = [("h", "10.0.0.1"), ("h", "10.0.0.2"), ("i", "10.0.0.3")];
+        let mut units: Vec<_> = instances
+            .map(|(name, at)| slice("a", name, at, vec![pod_endpoint("a", at, at)]))
+            .into();
+        for name in ["h", "i"] {
+            let mut service = speaking(name, protocol, 81, &[]);
+            service.resolution = Resolution::Headless;
+            units.push(service_unit(service));
+        }
+        let all = listeners(&compile(&units, proxy)).into_iter();
+        all.filter_map(|line| line.strip_prefix("Outbound").map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    check(
+        world(Protocol::Tcp, proxy("b", "x")),
+        &[
+            "(10.0.0.1:81) captured tcp 81||h.a",
+            "(10.0.0.2:81) captured tcp 81||h.a",
+            "(10.0.0.3:81) captured tcp 81||i.a",
+        ],
+    );
+    check(
+        world(Protocol::Detect, proxy("b", "x")),
+        &[
+            "(10.0.0.1:81) captured detect h.a.svc.cluster.local:81 or 81||h.a",
+            "(10.0.0.2:81) captured detect h.a.svc.cluster.local:81 or 81||h.a",
+            "(10.0.0.3:81) captured detect i.a.svc.cluster.local:81 or 81||i.a",
+        ],
+    );
+    // Requests say whom they mean.
+    check(
+        world(Protocol::Http, proxy("b", "x")),
+        &["(0.0.0.0:81) captured http 81"],
+    );
+    // A bound port is reached without an address of theirs.
+    check(
+        world(Protocol::Tcp, bound_proxy("b", "x")),
+        &["(127.0.2.1:81) bound tcp 81||h.a"],
+    );
+}
+
+#[test]
 fn clients_choose_the_instance_of_a_headless_service_where_their_choice_is_known() {
     for protocol in [Protocol::Http, Protocol::Tcp] {
         for (proxy, found) in [
