@@ -51,6 +51,8 @@ const DOWNSTREAM_LOCAL: usize = 18;
 const DOWNSTREAM_REMOTE: usize = 19;
 const SERVER_NAME: usize = 20;
 const ROUTE: usize = 21;
+/// Who asked, which Istio's line lacks.
+const PEER: usize = 22;
 
 /// A request and a connection leave a line on both sides, which say where from, where to and what became of it.
 pub async fn both_sides_log_as_istio(variant: Variant) {
@@ -81,8 +83,9 @@ pub async fn both_sides_log_as_istio(variant: Variant) {
             version.pod(Host::Client).to_string(),
             taken.pod(Host::Client).to_string(),
         );
-        for side in [&client, &server] {
-            assert_eq!(side.len(), 22, "{side:?}");
+        let asked = "outbound_.80_.v2_.web.shop.svc.cluster.local";
+        for (side, length, server_name) in [(&client, 22, "-"), (&server, 23, asked)] {
+            assert_eq!(side.len(), length, "{side:?}");
             assert_eq!(side[REQUEST], format!("GET {path} HTTP/1.1"));
             assert_eq!(
                 (side[STATUS].as_str(), side[FLAGS].as_str()),
@@ -92,7 +95,7 @@ pub async fn both_sides_log_as_istio(variant: Variant) {
             assert_eq!(side[REQUEST_ID], answer.seen_header("x-request-id"));
             assert_eq!(side[AUTHORITY], "web");
             assert_eq!(side[UPSTREAM_HOST], app);
-            assert_eq!(side[SERVER_NAME], "-");
+            assert_eq!(side[SERVER_NAME], server_name);
         }
         assert_eq!(
             client[UPSTREAM_CLUSTER],
@@ -103,6 +106,7 @@ pub async fn both_sides_log_as_istio(variant: Variant) {
         assert!(client[UPSTREAM_LOCAL].contains(&inner), "{client:?}");
         assert!(server[DOWNSTREAM_REMOTE].contains(&inner), "{server:?}");
         assert_eq!(client[ROUTE], "premium");
+        assert_eq!(server[PEER], "spiffe://cluster.local/ns/shop/sa/client");
         assert_eq!(server[UPSTREAM_CLUSTER], "inbound|8080||");
         assert_eq!(server[DOWNSTREAM_LOCAL], app);
         let source = world.seen_as(taken, Host::Client).to_string();

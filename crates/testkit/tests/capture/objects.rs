@@ -23,6 +23,9 @@ const CLIENT: Ports = &[("http", 80, 8080), ("tcp-banner", 9001, 9001)];
 /// The configuration of the mesh. By default, as in Istio, detection waits for ever for a client that waits for its server.
 pub const MESH: &str = "accessLogFile: /dev/stdout\nprotocolDetectionTimeout: 100ms\n";
 
+/// The label of pods that speak the mesh's TLS.
+const MESHED: &str = "security.istio.io/tlsMode: istio";
+
 const RULES: &str = "
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -153,8 +156,8 @@ fn pod(families: Families, name: &str, host: Host, labels: &str) -> String {
         .map(|address| format!("{{ip: \"{address}\"}}"))
         .collect();
     format!(
-        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop, labels: {{{labels}}}}}\n\
-         spec: {{serviceAccountName: default, containers: []}}\n\
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop, labels: {{{MESHED}, {labels}}}}}\n\
+         spec: {{serviceAccountName: {name}, containers: []}}\n\
          status: {{phase: Running, podIP: \"{}\", podIPs: [{}], conditions: [{{type: Ready, status: \"True\"}}]}}\n---\n",
         addresses[0],
         all.join(", "),

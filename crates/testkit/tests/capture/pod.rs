@@ -1,14 +1,19 @@
 //! A pod: a namespace with an application, and with the agent and Envoy if it is part of the mesh.
 
+use std::fs::{self, Permissions};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ferromesh_testkit::client::Request;
 use ferromesh_testkit::echo::{Echo, Kind};
+use ferromesh_testkit::mesh::State;
 use ferromesh_testkit::network::Namespace;
 use ferromesh_testkit::process::Process;
 use ferromesh_testkit::programs;
 use ferromesh_testkit::wait::eventually;
+use tempfile::TempDir;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -38,8 +43,51 @@ pub struct Pod {
 }
 
 struct Proxy {
+    // Dropped before the directory that it uses.
     agent: Process,
     admin: SocketAddr,
+    _credentials: Credentials,
+}
+
+/// The pod's token and the roots, in a directory that only the proxy's user can read, as a mounted volume would be.
+struct Credentials {
+    _directory: TempDir,
+    token: PathBuf,
+    root: PathBuf,
+}
+
+impl Credentials {
+    /// Copies them out of the control plane's own directory.
+    async fn copy(state: &State, pod: &str, user: u32) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (token, root) = (
+            directory.path().join("token"),
+            directory.path().join("root"),
+        );
+        // Tokens are written when the workloads of the source are known.
+        for (from, to) in [(state.token("shop", pod), &token), (state.root(), &root)] {
+            eventually(&from.display().to_string(), async || {
+                hand_over(&from, to, user).map_err(|error| error.to_string())
+            })
+            .await;
+        }
+        give(directory.path(), user).expect("root may give a directory away");
+        Self {
+            _directory: directory,
+            token,
+            root,
+        }
+    }
+}
+
+fn hand_over(from: &Path, to: &Path, user: u32) -> std::io::Result<()> {
+    fs::copy(from, to)?;
+    fs::set_permissions(to, Permissions::from_mode(0o600))?;
+    give(to, user)
+}
+
+fn give(path: &Path, user: u32) -> std::io::Result<()> {
+    chown(path, Some(user), Some(user))
 }
 
 impl Pod {
@@ -60,12 +108,18 @@ impl Pod {
     }
 
     /// Brings it into the mesh of a control plane that is outside, and waits until its proxy is ready.
-    pub async fn join(&mut self, address: IpAddr, mode: Mode, xds: SocketAddr) {
+    pub async fn join(&mut self, address: IpAddr, mode: Mode, (xds, state): (SocketAddr, &State)) {
         mode.apply(&self.namespace);
-        let agent = self.agent(address, mode, relay(&self.namespace, xds));
+        let (user, _) = mode.identity();
+        let credentials = Credentials::copy(state, self.name, user).await;
+        let agent = self.agent(address, mode, (relay(&self.namespace, xds), &credentials));
         let addresses = agent.addresses().await;
         let (status, admin) = (addresses["status"], addresses["admin"]);
-        self.proxy = Some(Proxy { agent, admin });
+        self.proxy = Some(Proxy {
+            agent,
+            admin,
+            _credentials: credentials,
+        });
         eventually(&format!("{} is ready", self.name), async || {
             let answer =
                 self.inside(async || Request::get("localhost", "/ready").send(status).await)?;
@@ -80,7 +134,12 @@ impl Pod {
 
     /// Starts the agent as the proxy's user. The programs are opened before the change of identity: they may lie in a folder
     /// that only root may enter.
-    fn agent(&self, address: IpAddr, mode: Mode, xds: SocketAddr) -> Process {
+    fn agent(
+        &self,
+        address: IpAddr,
+        mode: Mode,
+        (xds, credentials): (SocketAddr, &Credentials),
+    ) -> Process {
         const BECOME: &str =
             r#"exec 8<"$1" 9<"$2"; chown "$3" /dev/stdout /dev/stderr; shift 3; exec setpriv "$@""#;
         const AGENT: &str = "/proc/self/fd/8";
@@ -99,7 +158,7 @@ impl Pod {
         command
             .arg(programs::program("ferromesh-agent"))
             .arg(programs::envoy())
-            .arg(user);
+            .arg(user.to_string());
         // A change of identity loosens a leash, so the leash comes last.
         let leashed = ferromesh_chassis::leash::command(AGENT, AGENT);
         command
@@ -109,7 +168,9 @@ impl Pod {
         command.arg("proxy");
         for (flag, value) in [
             ("--envoy", ENVOY),
-            ("--plaintext-xds", &xds.to_string()),
+            ("--xds", &xds.to_string()),
+            ("--token", &credentials.token.display().to_string()),
+            ("--root-cert", &credentials.root.display().to_string()),
             ("--workload", self.name),
             ("--namespace", "shop"),
             ("--address", &address.to_string()),
@@ -157,8 +218,8 @@ impl Pod {
     }
 }
 
-/// A port on the loopback of a namespace that leads to an address of the test's own: the plaintext port of the control plane
-/// is on its loopback, too. Sockets stay in the namespace where they were made, so one task does it.
+/// A port on the loopback of a namespace that leads to an address of the test's own: the control plane listens
+/// on its loopback, too. Sockets stay in the namespace where they were made, so one task does it.
 fn relay(namespace: &Namespace, to: SocketAddr) -> SocketAddr {
     let listener = namespace.listen(SocketAddr::from(([127, 0, 0, 1], 0)));
     let address = listener

@@ -94,10 +94,10 @@ impl Mode {
     }
 
     /// The user of the proxy, and the arguments of `setpriv` that make a process run as the proxy.
-    pub fn identity(self) -> (&'static str, &'static [&'static str]) {
+    pub fn identity(self) -> (u32, &'static [&'static str]) {
         match self {
             Self::Redirect => (
-                "1337",
+                1337,
                 &[
                     "--reuid=1337",
                     "--regid=1337",
@@ -106,7 +106,7 @@ impl Mode {
                 ],
             ),
             Self::Tproxy => (
-                "0",
+                0,
                 &[
                     "--regid=1337",
                     "--clear-groups",

@@ -3,11 +3,22 @@
 use std::net::SocketAddr;
 
 use ferromesh_testkit::client::{Request, Tcp};
+use ferromesh_testkit::wait::eventually;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::addresses::{Host, Service};
 use crate::world::{Variant, World};
+
+/// Nobody speaks TLS on a port of v1.
+const PLAIN: &str = "
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: plain, namespace: shop}
+spec:
+  selector: {matchLabels: {version: v1}}
+  portLevelMtls: {9000: {mode: DISABLE}}
+";
 
 /// Says something, and hears it.
 pub async fn exchange(to: SocketAddr) -> Result<Option<String>, String> {
@@ -90,12 +101,33 @@ pub async fn connections_by_virtual_address(variant: Variant) {
         // Who has said everything is heard on ports that are TCP by declaration.
         let heard = world.client.inside(async || half_closed(web(9000)).await);
         assert_eq!(heard.as_deref(), Ok("hello"), "through two proxies");
-        let direct = Host::V1.at(*version, 9000);
-        let heard = world.outside.inside(async || half_closed(direct).await);
-        assert_eq!(
-            heard.as_deref(),
-            Ok("hello"),
-            "through the proxy of the server"
-        );
     }
+
+    // Envoy resets a client that does so while it is still found out whether that speaks TLS, which it isn't where a policy
+    // says it.
+    world.manifests().write("plain.yaml", PLAIN);
+    for version in world.versions() {
+        for (what, caller, to) in [
+            (
+                "the server's proxy",
+                &world.outside,
+                Host::V1.at(*version, 9000),
+            ),
+            // The clients know the policy, too, though not at the same moment.
+            (
+                "two proxies",
+                &world.client,
+                Service::Web.at(*version, 9000),
+            ),
+        ] {
+            eventually(what, async || {
+                match caller.inside(async || half_closed(to).await)? {
+                    heard if heard == "hello" => Ok(()),
+                    other => Err(other),
+                }
+            })
+            .await;
+        }
+    }
+    world.nothing_was_refused();
 }

@@ -36,7 +36,8 @@ pub async fn unknown_destinations_pass_or_are_refused(variant: Variant) {
             assert_eq!(
                 heard,
                 Ok(Some("instance outside".to_owned())),
-                "port {port}"
+                "port {port}\n{}",
+                world.report()
             );
         }
         // A pod's own address, on a port of no service.

@@ -55,14 +55,14 @@ impl World {
             _switch: switch,
             variant,
         };
-        let xds = world.mesh.xds();
+        let (xds, state) = (world.mesh.secured_xds(), world.mesh.state().clone());
         for (pod, host) in [
             (&mut world.client, Host::Client),
             (&mut world.v1, Host::V1),
             (&mut world.v2, Host::V2),
         ] {
             let primary = families.versions()[0].pod(host);
-            pod.join(primary, mode, xds).await;
+            pod.join(primary, mode, (xds, &state)).await;
         }
         world
     }
