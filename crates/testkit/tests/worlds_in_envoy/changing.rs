@@ -6,7 +6,7 @@ use std::fs;
 use ferromesh_testkit::addresses::Addresses;
 use ferromesh_testkit::generate::{Edit, Key, World, key};
 use ferromesh_testkit::manifests::Manifests;
-use ferromesh_testkit::mesh::{Mesh, Settings, Workload};
+use ferromesh_testkit::mesh::{ControlPlane, Mesh, Settings, Workload};
 use ferromesh_testkit::wait::eventually;
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ const LOOK: usize = 6;
 const TYPES: [&str; 5] = ["cluster", "listener", "route", "endpoint", "virtual_host"];
 /// Files that many objects share; the others have one each.
 const SHARED: usize = 6;
+/// The name of a workload that never exists.
+const UNKNOWN: &str = "unknown";
 
 /// Which object stands in which file.
 #[derive(Default)]
@@ -98,6 +100,19 @@ fn marker(number: usize) -> String {
 /// First among the places of a change, and written last.
 const MARKER: &str = "0-marker.yaml";
 
+/// Whether a workload gets a certificate: it exists and runs, and has an account.
+fn is_somebody(objects: &[Value], namespace: &str, name: &str) -> bool {
+    objects.iter().any(|object| {
+        let (kind, of, called) = key(object);
+        let has_account = match kind.as_str() {
+            "Pod" => object["status"]["phase"] == "Running",
+            "WorkloadEntry" => object["spec"]["serviceAccount"].is_string(),
+            _ => false,
+        };
+        has_account && of == namespace && called == name
+    })
+}
+
 struct Stage {
     workloads: Vec<Workload>,
     mesh: Mesh,
@@ -117,7 +132,7 @@ impl Stage {
         let manifests = Manifests::new();
         files.write(&manifests);
         manifests.write(MARKER, &marker(0));
-        let mut names = BTreeSet::from([("alpha".to_owned(), "unknown".to_owned())]);
+        let mut names = BTreeSet::from([("alpha".to_owned(), UNKNOWN.to_owned())]);
         while names.len() < 4 {
             names.insert(world.workload());
         }
@@ -132,7 +147,12 @@ impl Stage {
                 "delta"
             };
             let settings = settings.argument("--xds-variant").argument(variant);
-            workloads.push(mesh.workload(settings).await);
+            let plane = if is_somebody(&objects, &namespace, &name) {
+                mesh.secured()
+            } else {
+                ControlPlane::Plaintext(mesh.xds())
+            };
+            workloads.push(Workload::start(settings, plane).await);
         }
         Self {
             workloads,
