@@ -95,6 +95,8 @@ fn leaf(names: &[&str]) -> (CertificateParams, KeyPair) {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.subject_alt_names = names.iter().map(name).collect();
+    // Envoy's SPIFFE validator refuses who says nothing of it.
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![
         ExtendedKeyUsagePurpose::ClientAuth,
         ExtendedKeyUsagePurpose::ServerAuth,

@@ -51,8 +51,8 @@ pub struct Http {
     pub path: String,
     /// Its host, with port if the client wrote one.
     pub authority: String,
-    /// Its headers in lower case; values of one name are joined by commas, as HTTP has it.
-    pub headers: BTreeMap<String, String>,
+    /// The values of its headers, by their names in lower case.
+    pub headers: BTreeMap<String, Vec<String>>,
     /// The claims of its token, which has been verified.
     pub claims: Option<Value>,
 }

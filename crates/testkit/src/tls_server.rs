@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::raw::Certified;
+use crate::wait::eventually;
 
 /// What has happened until now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,9 +61,13 @@ impl TlsServer {
     /// # Panics
     /// When the address is taken, or the key is not the certificate's.
     pub async fn start(at: SocketAddr, shown: &Certified, clients: Option<&str>) -> Self {
-        let listener = TcpListener::bind(at)
-            .await
-            .unwrap_or_else(|error| panic!("{at}: {error}"));
+        // The port of a predecessor is free when its task has ended.
+        let listener = eventually(&format!("{at} is free"), async || {
+            TcpListener::bind(at)
+                .await
+                .map_err(|error| error.to_string())
+        })
+        .await;
         let address = listener.local_addr().expect("an address");
         let acceptor = TlsAcceptor::from(Arc::new(config(shown, clients)));
         let seen = Arc::default();
@@ -127,9 +132,14 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Mutex<Se
 
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor, seen: Arc<Mutex<Seen>>) {
     let mut first = [0];
-    if !matches!(stream.peek(&mut first).await, Ok(1) if first == [22]) {
-        lock(&seen).plaintext += 1;
-        return;
+    match stream.peek(&mut first).await {
+        Ok(1) if first == [22] => {}
+        Ok(1) => {
+            lock(&seen).plaintext += 1;
+            return;
+        }
+        // Nothing was said.
+        Ok(_) | Err(_) => return,
     }
     let Ok(stream) = acceptor.accept(stream).await else {
         return;

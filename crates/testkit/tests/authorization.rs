@@ -11,3 +11,5 @@ mod policies;
 mod random;
 #[path = "authorization/requests.rs"]
 mod requests;
+#[path = "authorization/shrink.rs"]
+mod shrink;

@@ -155,7 +155,12 @@ impl Mesh {
 
     /// Where it serves xDS without TLS.
     pub fn xds(&self) -> SocketAddr {
-        self.addresses.plaintext
+        let Listening {
+            xds: _,
+            plaintext,
+            debug: _,
+        } = self.addresses;
+        plaintext
     }
 
     /// Where it serves xDS and certificates by TLS.

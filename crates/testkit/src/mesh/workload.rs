@@ -112,7 +112,7 @@ impl Workload {
     pub async fn start_unready(settings: Settings, plane: impl Into<ControlPlane>) -> Self {
         let mut echo = Echo::new(&settings.name);
         listen(&mut echo, &settings).await;
-        let agent = run(&settings, &plane.into());
+        let agent = run(&settings, &plane.into(), &[]);
         let addresses = agent.addresses().await;
         let address = |name: &str| {
             *addresses
@@ -129,6 +129,12 @@ impl Workload {
             admin,
             http_proxy,
         }
+    }
+
+    /// Only the agent of a workload, with these further arguments, which replace those that it would have had. Nobody waits
+    /// for it.
+    pub fn agent_with(settings: &Settings, plane: &ControlPlane, arguments: &[&str]) -> Process {
+        run(settings, plane, arguments)
     }
 
     /// What it is.
@@ -292,7 +298,7 @@ async fn listen(echo: &mut Echo, settings: &Settings) {
     }
 }
 
-fn run(settings: &Settings, plane: &ControlPlane) -> Process {
+fn run(settings: &Settings, plane: &ControlPlane, more: &[&str]) -> Process {
     let Settings {
         name,
         namespace,
@@ -327,10 +333,12 @@ fn run(settings: &Settings, plane: &ControlPlane) -> Process {
         }
         ControlPlane::Secured(address, state) => {
             command.arg("--xds").arg(address.to_string());
-            command.arg("--token").arg(state.token(namespace, name));
+            if !more.contains(&"--token") {
+                command.arg("--token").arg(state.token(namespace, name));
+            }
             command.arg("--root-cert").arg(state.root());
         }
     }
-    command.args(arguments);
+    command.args(arguments).args(more);
     Process::start(name, command)
 }

@@ -103,7 +103,8 @@ fn merged(path: &str) -> String {
     text
 }
 
-/// `{*}` is one segment, `{**}` any number of them.
+/// `{*}` is one segment, `{**}` any number of them behind the slash that stands before it: `/a/{**}` is `/a/` and all below,
+/// and not `/a`.
 pub(super) fn matches_template(path: &str, template: &str) -> bool {
     let path: Vec<&str> = path.split('/').collect();
     let template: Vec<&str> = template.split('/').collect();
@@ -114,7 +115,7 @@ fn matches_segments(path: &[&str], template: &[&str]) -> bool {
     match template.split_first() {
         None => path.is_empty(),
         Some((&"{**}", rest)) => {
-            (0..=path.len()).any(|taken| matches_segments(&path[taken..], rest))
+            (1..=path.len()).any(|taken| matches_segments(&path[taken..], rest))
         }
         Some((&"{*}", rest)) => path
             .split_first()

@@ -135,7 +135,9 @@ impl Reading<'_> {
                     let name = name.first().map(|name| name.to_ascii_lowercase());
                     let found =
                         name.and_then(|name| http.map(|http| http.headers.get(&name).cloned()))?;
-                    found.is_some_and(|found| matches(&found, value))
+                    // Of several headers of one name, one is enough: Istio documents nothing, and this is what
+                    // Envoy 1.40 does (older ones joined them by commas).
+                    found.is_some_and(|found| found.iter().any(|found| matches(found, value)))
                 } else {
                     let path = bracketed(key, "request.auth.claims")?;
                     has_claim(claims()?, &path, value)
@@ -220,7 +222,7 @@ fn speaks_of_requests(rule: &Value) -> bool {
     ];
     let written = |of: &Value| {
         let written = |field: &&str| of[*field].as_array().is_some_and(|list| !list.is_empty());
-        FIELDS.iter().any(|field| written(&field))
+        FIELDS.iter().any(written)
     };
     let entries = |list: &str, part: &str| {
         let entries = rule[list].as_array().into_iter().flatten();

@@ -190,7 +190,7 @@ impl Arena {
         let Some(http) = &case.http else {
             let echoed = async {
                 let mut raw = Raw::open_from(case.source, to, &handshake).await?;
-                raw.echo(b"hello").await
+                raw.echo(b"\0hello\n").await
             };
             return match echoed.await {
                 Ok(_) => Outcome::Allowed,
@@ -240,6 +240,15 @@ impl Arena {
             ferromesh_probe::Outcome::Reset { .. } => Outcome::Reset,
             other => panic!("{other:?} for {case:?}"),
         }
+    }
+
+    /// The listeners as they would be for these policies.
+    pub fn emitted_for(&self, objects: &[Value]) -> BTreeMap<u16, Listener> {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        self.mesh
+            .manifests()
+            .write("policies.json", &list.to_string());
+        self.emitted()
     }
 
     /// The server's listeners by port, as they are emitted for the manifests as they are now.

@@ -144,12 +144,15 @@ const CONDITIONS: [(&str, &[&str]); 14] = [
 ];
 
 /// Some policies of the server's namespace, of the root namespace, or for others.
-pub fn policies(pick: &mut Pick) -> Vec<Value> {
+/// Their names are the set's own, so that no version of another set is left in force.
+pub fn policies(pick: &mut Pick, set: u64) -> Vec<Value> {
     let count = 1 + pick.below(3);
-    (0..count).map(|index| policy(pick, index)).collect()
+    (0..count)
+        .map(|index| policy(pick, &format!("set-{set}-{index}")))
+        .collect()
 }
 
-fn policy(pick: &mut Pick, index: usize) -> Value {
+fn policy(pick: &mut Pick, name: &str) -> Value {
     let action = *pick.of(&["ALLOW", "ALLOW", "DENY"]);
     let namespace = *pick.of(&["shop", "shop", "istio-system"]);
     let mut spec = Map::new();
@@ -162,13 +165,18 @@ fn policy(pick: &mut Pick, index: usize) -> Value {
     if action == "DENY" || pick.chance(50) {
         spec.insert("action".to_owned(), action.into());
     }
-    let rules = if pick.chance(5) { 0 } else { 1 + pick.below(2) };
+    // Without rules, a DENY is refused by validation.
+    let rules = if action == "ALLOW" && pick.chance(5) {
+        0
+    } else {
+        1 + pick.below(2)
+    };
     if rules > 0 {
         spec.insert("rules".to_owned(), (0..rules).map(|_| rule(pick)).collect());
     }
     json!({
         "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
-        "metadata": {"name": format!("p{index}"), "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     })
 }

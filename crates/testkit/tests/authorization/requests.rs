@@ -64,16 +64,16 @@ impl Http {
             .into_bytes()
     }
 
-    /// The values of each header, joined.
-    fn joined(&self) -> BTreeMap<String, String> {
-        let mut joined: BTreeMap<String, String> = BTreeMap::new();
+    /// The values of each header.
+    fn values(&self) -> BTreeMap<String, Vec<String>> {
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in &self.headers {
-            joined
+            values
                 .entry(name.to_ascii_lowercase())
-                .and_modify(|all| *all = format!("{all},{value}"))
-                .or_insert_with(|| value.clone());
+                .or_default()
+                .push(value.clone());
         }
-        joined
+        values
     }
 }
 
@@ -81,7 +81,7 @@ impl Case {
     /// For the referee.
     pub fn asked(&self, to: SocketAddr) -> oracle::Asked {
         let remote = self.http.as_ref().and_then(|http| {
-            let forwarded = http.joined().get("x-forwarded-for").cloned()?;
+            let forwarded = http.values().remove("x-forwarded-for")?.join(",");
             forwarded.rsplit(',').next()?.trim().parse().ok()
         });
         oracle::Asked {
@@ -96,7 +96,7 @@ impl Case {
                 method: http.method.clone(),
                 path: http.path.clone(),
                 authority: http.host.clone(),
-                headers: http.joined(),
+                headers: http.values(),
                 claims: http.claims.clone(),
             }),
         }
