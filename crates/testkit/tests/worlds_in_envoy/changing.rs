@@ -121,6 +121,21 @@ struct Stage {
     seed: u64,
 }
 
+/// With a certificate of its own, though it is configured in the clear.
+fn with_certificate(settings: Settings, mesh: &Mesh) -> Settings {
+    let (state, ca) = (mesh.state(), mesh.secured_xds().to_string());
+    let token = state.token(&settings.namespace, &settings.name);
+    let root = state.root();
+    let arguments = [
+        ("--token", token.display().to_string()),
+        ("--root-cert", root.display().to_string()),
+        ("--ca", ca),
+    ];
+    arguments.iter().fold(settings, |settings, (flag, value)| {
+        settings.argument(flag).argument(value)
+    })
+}
+
 impl Stage {
     async fn set(seed: u64) -> Self {
         let mut world = World::new(seed, OBJECTS);
@@ -147,11 +162,13 @@ impl Stage {
                 "delta"
             };
             let settings = settings.argument("--xds-variant").argument(variant);
-            let plane = if is_somebody(&objects, &namespace, &name) {
-                mesh.secured()
+            let settings = if is_somebody(&objects, &namespace, &name) {
+                with_certificate(settings, &mesh)
             } else {
-                ControlPlane::Plaintext(mesh.xds())
+                settings
             };
+            // By TLS, the stream of a workload would end with the edit that takes it away.
+            let plane = ControlPlane::Plaintext(mesh.xds());
             workloads.push(Workload::start(settings, plane).await);
         }
         Self {
