@@ -136,7 +136,9 @@ fn endpoints(assignment: &Value) -> Value {
 fn difference(path: &str, said: &Value, held: &Value) -> Option<String> {
     match (said, held) {
         (Value::Object(one), Value::Object(other)) => {
-            one.keys().chain(other.keys()).find_map(|key| {
+            // Each key once: rules are deep, and twice at each level would be too often.
+            let more = other.keys().filter(|key| !one.contains_key(*key));
+            one.keys().chain(more).find_map(|key| {
                 let (one, other) = (one.get(key), other.get(key));
                 difference(
                     &format!("{path}.{key}"),
