@@ -2,7 +2,10 @@
 CARGO ?= cargo
 ONCE ?=
 
-.PHONY: help demo test test-root bench fmt
+# How many cases `make fuzz` tries for each property.
+CASES ?= 200000
+
+.PHONY: help demo test test-root bench fuzz fmt
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -14,6 +17,10 @@ demo: ## the sample shop with real Envoys and live traffic, until Ctrl-C (ONCE=1
 
 bench: ## what the control plane costs, next to a floor (needs valgrind; some minutes)
 	@$(CARGO) xtask bench
+
+fuzz: ## hostile bytes and policies, much longer than in `make test` (CASES=200000 for each property; some minutes)
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --package ferromesh-ca --test ca garbage
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --package ferromesh-dialect-istio unforeseen
 
 fmt: ## format the sources
 	$(CARGO) fmt --all

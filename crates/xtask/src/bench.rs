@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: builds the release profile, measures single events (instructions by
-//! callgrind, and time) and fleets of fake proxies next to a floor, and prints the tables of
-//! `docs/performance.md`.
+//! callgrind, and time), fleets of fake proxies next to a floor, certificates and the agent, and
+//! prints the tables of `docs/performance.md`.
 
 use std::error::Error;
 use std::path::Path;
@@ -47,6 +47,12 @@ pub fn run(root: &Path) -> Result<()> {
     if !status.success() {
         return Err("the fleet could not be measured".into());
     }
+    for part in ["certificates", "agent"] {
+        println!();
+        if !Command::new(&bench).arg(part).status()?.success() {
+            return Err(format!("{part} could not be measured").into());
+        }
+    }
     Ok(())
 }
 
@@ -59,6 +65,8 @@ fn release(root: &Path) -> Result<()> {
             "ferromesh-operator",
             "--package",
             "ferromesh-testkit",
+            "--package",
+            "ferromesh-agent",
             "--features",
             "ferromesh-operator/jemalloc",
         ])

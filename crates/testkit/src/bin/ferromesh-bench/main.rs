@@ -1,12 +1,16 @@
 //! `make bench`: what the control plane costs, next to a floor in the same run.
 //!
-//! Three parts, each a subcommand: `fleet` (fake proxies over TCP), `events` (instructions and
-//! time of single events inside the control plane, to be run under callgrind), and `floor`, the
-//! server that `fleet` compares with.
+//! Its parts are subcommands: `fleet` (fake proxies over TCP), `events` (instructions and time of
+//! single events inside the control plane, to be run under callgrind), `certificates`, `agent`,
+//! and `floor`, the server that `fleet` compares with.
 
+mod agent;
+mod certificates;
+mod cost;
 mod events;
 mod fleet;
 mod floor;
+mod limits;
 mod server;
 mod world;
 
@@ -59,6 +63,10 @@ enum Part {
         #[arg(long, default_value_t = 100)]
         rounds: usize,
     },
+    /// Certificates from the control plane beside this program.
+    Certificates,
+    /// The agent beside this program, with an Envoy.
+    Agent,
     /// A server that only writes bytes that were encoded beforehand; a line on stdin is a push.
     Floor {
         /// The name of the resource that it sends.
@@ -102,6 +110,8 @@ async fn run(part: Part) -> io::Result<()> {
             }
             Ok(())
         }
+        Part::Certificates => certificates::run().await,
+        Part::Agent => agent::run().await,
         Part::Floor { resource } => floor::run(&resource).await,
         Part::Events { .. } => Ok(()),
     }

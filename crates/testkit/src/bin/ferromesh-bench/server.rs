@@ -1,10 +1,12 @@
-//! The process under measurement: what it costs, from `/proc`.
+//! The process under measurement.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
+
+use crate::cost;
 
 /// A server in a process of its own, ended when dropped.
 pub struct Server {
@@ -83,27 +85,11 @@ impl Server {
 
     /// CPU time of all its threads so far.
     pub fn cpu(&self) -> io::Result<Duration> {
-        let mut total = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            total += text
-                .split_whitespace()
-                .next()
-                .and_then(|nanos| nanos.parse::<u64>().ok())
-                .unwrap_or_default();
-        }
-        Ok(Duration::from_nanos(total))
+        cost::cpu(self.child.id())
     }
 
     /// Resident memory in bytes.
     pub fn resident(&self) -> io::Result<u64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let kib = text
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .and_then(|rest| rest.split_whitespace().next())
-            .and_then(|kib| kib.parse::<u64>().ok())
-            .ok_or_else(|| io::Error::other("no VmRSS"))?;
-        Ok(kib * 1024)
+        cost::resident(self.child.id())
     }
 }
