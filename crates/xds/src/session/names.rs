@@ -18,29 +18,44 @@ pub(super) struct NameSet {
 /// answers costs little more than the bytes that it sent.
 #[derive(Debug, Default)]
 pub(super) struct NameQueue {
-    text: String,
-    /// Where each name ends in `text`.
-    ends: Vec<u32>,
+    /// Names, each with its length behind it: one byte, or [`LONG`] behind four bytes.
+    bytes: Vec<u8>,
 }
+
+/// Says that a length takes four bytes.
+const LONG: u8 = u8::MAX;
 
 impl NameQueue {
     /// Adds a name.
     pub(super) fn push(&mut self, name: impl AsRef<str>) {
         let name = name.as_ref();
-        // Requests are far smaller than this; what does not fit is not told.
-        if let Ok(end) = u32::try_from(self.text.len() + name.len()) {
-            self.text.push_str(name);
-            self.ends.push(end);
+        let Ok(length) = u32::try_from(name.len()) else {
+            // No request is that large.
+            return;
+        };
+        self.bytes.extend_from_slice(name.as_bytes());
+        match u8::try_from(length) {
+            Ok(short) if short < LONG => self.bytes.push(short),
+            _ => {
+                self.bytes.extend_from_slice(&length.to_le_bytes());
+                self.bytes.push(LONG);
+            }
         }
     }
 
     /// Takes out the name that was added last.
     pub(super) fn pop(&mut self) -> Option<Arc<str>> {
-        self.ends.pop()?;
-        let start = self.ends.last().map_or(0, |end| *end as usize);
-        let name = self.text.get(start..).map(Arc::from);
-        self.text.truncate(start);
-        if self.ends.is_empty() {
+        let (rest, length) = match self.bytes.split_last()? {
+            (&LONG, rest) => {
+                let (rest, length) = rest.split_last_chunk()?;
+                (rest, u32::from_le_bytes(*length) as usize)
+            }
+            (short, rest) => (rest, usize::from(*short)),
+        };
+        let start = rest.len().checked_sub(length)?;
+        let name = std::str::from_utf8(rest.get(start..)?).ok().map(Arc::from);
+        self.bytes.truncate(start);
+        if self.bytes.is_empty() {
             self.clear();
         }
         name
@@ -48,18 +63,17 @@ impl NameQueue {
 
     /// Gives back room that is not needed.
     pub(super) fn shrink(&mut self) {
-        self.text.shrink_to_fit();
-        self.ends.shrink_to_fit();
+        self.bytes.shrink_to_fit();
     }
 
     /// Whether no name waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.bytes.is_empty()
     }
 
     /// How many bytes it takes.
     pub(super) fn size(&self) -> usize {
-        self.text.len() + size_of_val(self.ends.as_slice())
+        self.bytes.len()
     }
 
     /// Removes all names.
@@ -131,16 +145,27 @@ mod tests {
 
     #[test]
     fn names_wait_in_few_bytes_and_leave_none() {
+        let (edge, long) = ("x".repeat(254), "y".repeat(70_000));
+        let all = [
+            "a",
+            "",
+            "émile",
+            &edge,
+            "",
+            &edge[..253],
+            &long,
+            &long[..255],
+        ];
         let mut queue = NameQueue::default();
-        for name in ["a", "", "émile", ""] {
+        for name in all {
             queue.push(name);
         }
         queue.shrink();
-        assert_eq!(queue.size(), 7 + 4 * 4, "empty names count, too");
+        let text: usize = all.iter().map(|name| name.len()).sum();
+        assert_eq!(queue.size(), text + 6 + 2 * 5, "empty names count, too");
         let names: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
-        let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
-        assert_eq!(names, ["", "émile", "", "a"]);
+        assert!(names.iter().map(AsRef::as_ref).eq(all.into_iter().rev()));
         assert!(queue.is_empty());
-        assert_eq!((queue.text.capacity(), queue.ends.capacity()), (0, 0));
+        assert_eq!(queue.bytes.capacity(), 0);
     }
 }

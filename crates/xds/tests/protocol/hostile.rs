@@ -98,7 +98,7 @@ fn whoever_answers_nothing_and_asks_on_is_refused() {
     for name in ["nobody", ""] {
         let mut world = World::new(Variant::Delta, &[]);
         let mut sent = 0;
-        let end = (0..1000).find_map(|_| {
+        let end = (0..2000).find_map(|_| {
             let names = vec![name.to_owned(); 1000];
             sent += 1000;
             let answer = world
