@@ -17,7 +17,7 @@ use crate::workloads::{Kind, Phase, Workload};
 
 pub use certificate::OwnCertificates;
 pub use directory::DirectoryTokens;
-pub use projected::ProjectedTokens;
+pub use projected::{NoReviews, ProjectedTokens, Review, Reviewed, Reviewer};
 
 /// What was found out about a caller: the only source of what a certificate says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,7 +29,8 @@ mod verify;
 pub mod workloads;
 
 pub use attest::{
-    Attested, Attestor, Credentials, DirectoryTokens, OwnCertificates, ProjectedTokens,
+    Attested, Attestor, Credentials, DirectoryTokens, NoReviews, OwnCertificates, ProjectedTokens,
+    Review, Reviewed, Reviewer,
 };
 pub use authority::{Authority, Issued, Lifetimes};
 pub use clock::{Clock, SystemClock};

@@ -3,9 +3,10 @@
 //! Everything is read from files again and again, so that no missed event leaves an old root in
 //! use. What can't be read, or doesn't fit, changes nothing.
 //!
-//! Reading order: [`Trust`], [`Roots`], then `rotation` for our own root, `plugged_in` for one that
-//! somebody else made.
+//! Reading order: [`Trust`], [`Roots`], then `rotation` for our own root, [`deposit`] for one that a
+//! store shares among several programs, `plugged_in` for one that somebody else made.
 
+pub mod deposit;
 mod home;
 mod plugged_in;
 mod rotation;
@@ -114,6 +115,7 @@ pub struct Roots {
 /// Where roots come from.
 enum Source {
     Own(Home, Rotation),
+    Deposited(Home),
     PluggedIn(PathBuf, TrustDomain),
     External(PathBuf, Arc<dyn Signer>),
 }
@@ -152,6 +154,23 @@ impl Roots {
         let home = Home::new(state, trust_domain);
         rotation::found(&home, now)?;
         Self::open(Source::Own(home, rotation), state, now)
+    }
+
+    /// Our own root, as a store has it from which it was [unpacked](deposit::unpack) into the state
+    /// directory. Its rotation goes on there.
+    ///
+    /// # Errors
+    /// If nothing that fits was unpacked.
+    pub fn deposited(
+        state: &Path,
+        trust_domain: &TrustDomain,
+        now: Duration,
+    ) -> Result<Self, RootFault> {
+        Self::open(
+            Source::Deposited(Home::new(state, trust_domain)),
+            state,
+            now,
+        )
     }
 
     /// An authority that somebody else made, in Istio's files `root-cert.pem`, `ca-cert.pem`,
@@ -268,6 +287,7 @@ impl Source {
     fn read(&self, now: Duration) -> Result<Material, RootFault> {
         match self {
             Self::Own(home, rotation) => rotation::read(home, *rotation, now),
+            Self::Deposited(home) => rotation::read_only(home, now),
             Self::PluggedIn(directory, trust_domain) => {
                 plugged_in::read(directory, trust_domain, now)
             }

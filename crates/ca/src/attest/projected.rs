@@ -1,15 +1,20 @@
 //! Projected service-account tokens, as the kubelet mounts them into pods.
+//!
+//! They are verified here, by the API server's published keys and by the pods that we know. Only
+//! what can't be decided here (another issuer or key, a pod that we have not heard of yet) goes to
+//! a [`Reviewer`].
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferromesh_identity::TrustDomain;
+use ferromesh_identity::{TrustDomain, WorkloadLabels};
 use serde::Deserialize;
 
 use super::{Answer, Attested, Attestor, Credentials, identified};
 use crate::jwt::{Keys, Token};
 use crate::refusal::{Reason, Refusal};
-use crate::workloads::{Pod, Workloads};
+use crate::workloads::{Kind, Phase, Pod, Workload, Workloads};
 
 /// By how much the clocks of the API server and ours may differ.
 const LEEWAY: u64 = 60;
@@ -26,6 +31,41 @@ pub struct ProjectedTokens {
     pub audience: String,
     /// The trust domain of all pods.
     pub trust_domain: TrustDomain,
+    /// Who is asked for what can't be decided here.
+    pub reviewer: Arc<dyn Reviewer>,
+}
+
+/// What somebody else says of a token.
+pub type Review<'a> = Pin<Box<dyn Future<Output = Result<Reviewed, Refusal>> + Send + 'a>>;
+
+/// Verifies tokens in our stead: the API server by its TokenReview.
+pub trait Reviewer: Send + Sync + 'static {
+    /// Whose token it is, for the audience `audience`; `undecided` is what could not be decided
+    /// here, to be returned by those who know no more.
+    fn review<'a>(&'a self, token: &'a str, audience: &'a str, undecided: Refusal) -> Review<'a>;
+}
+
+/// The pod that a token is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviewed {
+    /// The namespace.
+    pub namespace: String,
+    /// The service account.
+    pub account: String,
+    /// The name of the pod.
+    pub pod: String,
+    /// The uid of the pod.
+    pub uid: String,
+}
+
+/// Nobody can be asked.
+#[derive(Clone, Copy, Debug)]
+pub struct NoReviews;
+
+impl Reviewer for NoReviews {
+    fn review<'a>(&'a self, _token: &'a str, _audience: &'a str, undecided: Refusal) -> Review<'a> {
+        Box::pin(std::future::ready(Err(undecided)))
+    }
 }
 
 /// What such a token says; other claims say nothing to us.
@@ -158,6 +198,45 @@ impl ProjectedTokens {
         }
         identified(&self.trust_domain, namespace, workload)
     }
+
+    /// Asks the reviewer. A pod that we know has to be the same; one that we don't know has no
+    /// labels.
+    async fn reviewed(&self, token: &str, undecided: Refusal) -> Result<Attested, Refusal> {
+        let Reviewed {
+            namespace,
+            account,
+            pod,
+            uid,
+        } = self
+            .reviewer
+            .review(token, &self.audience, undecided)
+            .await?;
+        let known = self.workloads.pod(&namespace, &pod);
+        let workload = match known.filter(|known| known.uid == uid) {
+            Some(known) if known.workload.account != account => {
+                return Err(Refusal::new(
+                    Reason::PodDiffers,
+                    format!("pod {namespace}/{pod} has another account than the token says"),
+                ));
+            }
+            Some(known) => known.workload,
+            None => Workload {
+                kind: Kind::Pod,
+                account,
+                phase: Phase::Alive,
+                labels: WorkloadLabels::unknown(),
+            },
+        };
+        identified(&self.trust_domain, &namespace, workload)
+    }
+}
+
+/// Whether somebody else may know better.
+fn is_undecided(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::UnknownKey | Reason::Unavailable | Reason::ForeignIssuer | Reason::PodGone
+    )
 }
 
 impl Attestor for ProjectedTokens {
@@ -165,7 +244,10 @@ impl Attestor for ProjectedTokens {
         Box::pin(async move {
             // The dots of a JSON Web Token tell them apart.
             let token = credentials.token.filter(|token| token.contains('.'))?;
-            Some(self.pod(token, now).await)
+            Some(match self.pod(token, now).await {
+                Err(refusal) if is_undecided(refusal.reason) => self.reviewed(token, refusal).await,
+                decided => decided,
+            })
         })
     }
 }

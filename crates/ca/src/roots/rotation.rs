@@ -114,6 +114,17 @@ pub(super) fn begin(home: &Home, now: Duration) -> Result<Stage, RootFault> {
 /// Goes on if it is time, and reads what counts then.
 pub(super) fn read(home: &Home, rotation: Rotation, now: Duration) -> Result<Material, RootFault> {
     let _lock = home.lock(Busy::Fail)?;
+    let state = advance(home, rotation, now)?;
+    material(home, &state, now)
+}
+
+/// Goes on if it is time.
+pub(super) fn step(home: &Home, rotation: Rotation, now: Duration) -> Result<(), RootFault> {
+    let _lock = home.lock(Busy::Wait)?;
+    advance(home, rotation, now).map(drop)
+}
+
+fn advance(home: &Home, rotation: Rotation, now: Duration) -> Result<State, RootFault> {
     let mut state = needed(home)?;
     if let Some(next) = state.next(rotation, now) {
         save(home, &next)?;
@@ -121,6 +132,16 @@ pub(super) fn read(home: &Home, rotation: Rotation, now: Duration) -> Result<Mat
         state = next;
     }
     home.remove_all_but(&state.roots())?;
+    Ok(state)
+}
+
+/// Reads what counts; somebody else goes on with the rotation.
+pub(super) fn read_only(home: &Home, now: Duration) -> Result<Material, RootFault> {
+    let _lock = home.lock(Busy::Fail)?;
+    material(home, &needed(home)?, now)
+}
+
+fn material(home: &Home, state: &State, now: Duration) -> Result<Material, RootFault> {
     let roots = state
         .roots()
         .into_iter()

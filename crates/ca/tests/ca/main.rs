@@ -6,6 +6,7 @@ mod keys;
 mod logs;
 mod plugged_in;
 mod requests;
+mod reviews;
 mod signers;
 mod tokens;
 mod vms;

@@ -17,7 +17,8 @@ use ferromesh_ca::service::{Call, Rate, Settings};
 use ferromesh_ca::tokens::Holder;
 use ferromesh_ca::{
     Authority, Clock, DirectoryTokens, Kind, Lifetimes, OwnCertificates, Phase, Pod,
-    ProjectedTokens, Reason, Roots, Rotation, Service, Status, Tokens, Trust, Workload, Workloads,
+    ProjectedTokens, Reason, Refusal, Review, Reviewed, Reviewer, Roots, Rotation, Service, Status,
+    Tokens, Trust, Workload, Workloads,
 };
 use ferromesh_identity::workload::Parts;
 use ferromesh_identity::{Certificate, SpiffeId, TrustDomain, WorkloadLabels};
@@ -37,6 +38,7 @@ pub struct World {
     pub clock: Arc<StoppedClock>,
     pub source: Arc<Source>,
     pub jwks: Arc<Jwks>,
+    pub reviewer: Arc<Reviews>,
     pub tokens: Arc<Tokens>,
     pub roots: Arc<Roots>,
     pub service: Arc<Service>,
@@ -108,6 +110,22 @@ impl KeySource for Jwks {
         self.fetches.fetch_add(1, Ordering::SeqCst);
         let document = self.document.lock().expect("the document").clone();
         Box::pin(async { document.map(String::into_bytes) })
+    }
+}
+
+/// What an API server would say of tokens, and how often it was asked.
+#[derive(Default)]
+pub struct Reviews {
+    pub known: Mutex<BTreeMap<String, Reviewed>>,
+    pub asked: AtomicUsize,
+}
+
+impl Reviewer for Reviews {
+    fn review<'a>(&'a self, token: &'a str, audience: &'a str, undecided: Refusal) -> Review<'a> {
+        assert_eq!(audience, "istio-ca");
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let known = self.known.lock().expect("reviews").get(token).cloned();
+        Box::pin(async { known.ok_or(undecided) })
     }
 }
 
@@ -233,6 +251,7 @@ impl World {
             document: Mutex::new(Ok(document)),
             fetches: AtomicUsize::new(0),
         });
+        let reviewer = Arc::new(Reviews::default());
         let source = Arc::new(Source::default());
         for (name, account) in [("client-1", "client"), ("thief-1", "ferromesh")] {
             let key = ("shop".to_owned(), name.to_owned());
@@ -247,7 +266,7 @@ impl World {
             control_plane_names: vec!["istiod.istio-system.svc".to_owned()],
         };
         let service = Service::new(Settings {
-            attestors: attestors(&source, &jwks, &tokens, roots.watch()),
+            attestors: attestors(&source, (&jwks, &reviewer), &tokens, roots.watch()),
             trust: roots.watch(),
             authority,
             rate: choices.rate,
@@ -258,6 +277,7 @@ impl World {
             clock,
             source,
             jwks,
+            reviewer,
             tokens,
             roots: Arc::new(roots),
             service: Arc::new(service),
@@ -350,7 +370,7 @@ pub fn published(state: &Path) -> String {
 
 fn attestors(
     source: &Arc<Source>,
-    jwks: &Arc<Jwks>,
+    (jwks, reviewer): (&Arc<Jwks>, &Arc<Reviews>),
     tokens: &Arc<Tokens>,
     trust: watch::Receiver<Arc<Trust>>,
 ) -> Vec<Box<dyn Attestor>> {
@@ -362,6 +382,7 @@ fn attestors(
             issuer: ISSUER.to_owned(),
             audience: "istio-ca".to_owned(),
             trust_domain: trust_domain.clone(),
+            reviewer: reviewer.clone(),
         }),
         Box::new(DirectoryTokens {
             tokens: tokens.clone(),
