@@ -55,6 +55,10 @@ pub struct Arguments {
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub jwks_blocked_cidrs: Vec<IpNet>,
 
+    /// How often keys of token issuers are fetched again, in seconds; a tenth more or less.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub jwks_refresh: u32,
+
     /// Certificates in PEM that are trusted when keys of token issuers are fetched, besides those
     /// of the system.
     #[arg(long, value_name = "FILE")]

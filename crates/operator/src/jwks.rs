@@ -41,6 +41,10 @@ const AT_A_TIME: usize = 16;
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// The pauses after the first failure and after many.
+const SHORTEST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(5 * 60);
+
 /// How often keys are fetched.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -52,13 +56,13 @@ pub struct Pace {
     pub last_retry: Duration,
 }
 
-impl Default for Pace {
-    /// Istio's period.
-    fn default() -> Self {
+impl Pace {
+    /// Once in such a time. Whoever fails is not asked less often than that.
+    pub fn every(refresh: Duration) -> Self {
         Self {
-            refresh: Duration::from_secs(20 * 60),
-            first_retry: Duration::from_secs(1),
-            last_retry: Duration::from_secs(5 * 60),
+            refresh,
+            first_retry: SHORTEST_RETRY.min(refresh),
+            last_retry: LONGEST_RETRY.min(refresh),
         }
     }
 }

@@ -57,6 +57,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         plaintext_xds_address,
         debug_address,
         jwks_blocked_cidrs,
+        jwks_refresh,
         jwks_root_certs,
         log: _,
     } = arguments;
@@ -115,7 +116,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     let fetching = Jwks::new(
         fetcher,
         (store, stored),
-        Pace::default(),
+        Pace::every(Duration::from_secs(jwks_refresh.into())),
         handle.clone(),
         (metrics, news),
     );
