@@ -10,4 +10,5 @@
 pub mod directory;
 pub mod place;
 pub mod report;
-pub mod yaml;
+
+pub use ferromesh_yaml as yaml;

@@ -25,7 +25,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("probe", &["mesh", "envoy"]),
     ("xds", &["envoy"]),
     // A broken file is a diagnostic, which is one of the mesh's words.
-    ("kube-source", &["api", "mesh"]),
+    ("kube-source", &["api", "mesh", "yaml"]),
+    ("yaml", &[]),
+    // Annotations have YAML in them.
+    ("injector", &["api", "yaml"]),
     ("chassis", &[]),
     (
         "xds-server",
@@ -69,11 +72,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             // The JSON form alone, for dumps.
             "envoy",
             "identity",
+            "injector",
             "kube-source",
             "mesh",
             "probe",
             "target-envoy",
             "xds",
+            "yaml",
         ],
     ),
     // Only for development; nothing may depend on them but tests.
@@ -114,6 +119,8 @@ const CORE: &[&str] = &[
     "target-envoy",
     "probe",
     "xds",
+    "yaml",
+    "injector",
 ];
 
 /// Asynchronous runtimes and what brings sockets.
@@ -143,8 +150,8 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "serde-saphyr",
-        &["kube-source"],
-        "YAML is read and written in one module",
+        &["yaml"],
+        "YAML is read and written in one crate",
     ),
     (
         "envoy-types",

@@ -24,7 +24,7 @@ mod tests {
             "resource": {"yes": "yes", "no": "null", "number": "012", "text": "a\nb\n", "empty": {}, "list": [[], 1.5, true]},
         }]);
         let text = render(&value).unwrap_or_default();
-        let documents = crate::yaml::read(&text).documents;
+        let documents = crate::read(&text).documents;
         assert_eq!(
             documents
                 .into_iter()

@@ -3,6 +3,8 @@
 //!
 //! The syntax is `serde-saphyr`'s parser; how its events become values is decided here, so that
 //! every scalar is read as a cluster would have read it, and every fault has its line.
+//!
+//! Reading order: [`read`], then `split`, `compose` and `scalar`; [`locate()`]; [`render`].
 
 mod compose;
 mod json;
@@ -15,8 +17,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub use locate::{Positions, locate};
-pub(crate) use locate::{Segment, segments};
+pub use locate::{Positions, Segment, locate, segments};
 pub use write::render;
 
 /// The largest document: ten times of what an API server takes as one object.
@@ -81,4 +82,13 @@ pub fn read(text: &str) -> Documents {
 /// Reads a text of JSON documents, one after the other.
 pub fn read_json(text: &str) -> Documents {
     json::read(text)
+}
+
+/// A text cut into parts with one document each, so that who changes some of them can keep the others as they were
+/// written.
+pub fn parts(text: &str) -> Vec<&str> {
+    split::split(text)
+        .into_iter()
+        .map(|chunk| chunk.text)
+        .collect()
 }

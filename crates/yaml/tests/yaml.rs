@@ -1,7 +1,7 @@
 //! YAML as kubectl reads it. The expected readings were taken from kubectl 1.32
 //! (`kubectl patch --local`), except where this reader is deliberately stricter.
 
-use ferromesh_kube_source::yaml::{MAX_DOCUMENT_BYTES, locate, read, read_json};
+use ferromesh_yaml::{MAX_DOCUMENT_BYTES, locate, read, read_json};
 use serde_json::{Value, json};
 
 #[track_caller]

@@ -80,13 +80,17 @@ impl Positions {
     }
 }
 
-pub(crate) enum Segment {
+/// A step of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// To a field of a mapping.
     Field(String),
+    /// To an item of a list.
     Item(usize),
 }
 
 /// The steps of a path as `mesh` renders them.
-pub(crate) fn segments(path: &str) -> Vec<Segment> {
+pub fn segments(path: &str) -> Vec<Segment> {
     let mut out = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {

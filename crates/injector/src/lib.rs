@@ -1,0 +1,1 @@
+//! Puts proxies into pods.
