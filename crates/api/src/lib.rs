@@ -8,9 +8,10 @@
 //! lowering, are the dialects' work.
 //!
 //! Reading order: [`object`], [`read`], [`mod@advice`], [`fields`], [`part`], [`mod@scope`],
-//! [`timestamp`], [`duration`], [`istio`].
+//! [`timestamp`], [`duration`], [`istio`], [`crd`].
 
 pub mod advice;
+pub mod crd;
 pub mod duration;
 pub mod fields;
 pub mod istio;

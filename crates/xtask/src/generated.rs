@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use ferromesh_dialects::support;
 
-use crate::descriptors;
 use crate::workspace::Workspace;
+use crate::{definitions, descriptors};
 
 /// A generated file.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,13 +26,13 @@ impl Generated {
 
 /// Every generated file.
 pub fn files(workspace: &Workspace) -> Result<Vec<Generated>, Box<dyn Error>> {
-    Ok(vec![
-        descriptors::generate(workspace)?,
-        Generated {
-            path: workspace.root.join("docs/supported-fields.md"),
-            content: support::markdown().into_bytes(),
-        },
-    ])
+    let mut files = definitions::generate(workspace)?;
+    files.push(descriptors::generate(workspace)?);
+    files.push(Generated {
+        path: workspace.root.join("docs/supported-fields.md"),
+        content: support::markdown().into_bytes(),
+    });
+    Ok(files)
 }
 
 /// Writes those that differ.
@@ -40,6 +40,9 @@ pub fn write(workspace: &Workspace) -> Result<(), Box<dyn Error>> {
     for file in files(workspace)? {
         let fresh = file.is_fresh();
         if !fresh {
+            if let Some(directory) = file.path.parent() {
+                std::fs::create_dir_all(directory)?;
+            }
             std::fs::write(&file.path, &file.content)?;
         }
         let word = if fresh { "unchanged" } else { "written  " };

@@ -3,13 +3,15 @@
 //! `cargo xtask check` keeps the house in order. Every check is a function from facts (the
 //! workspace as cargo sees it, the texts of its files) to findings; each finding says what is
 //! wrong and the way out. Reading order: `workspace`, `check`, then one file per check;
-//! `generated` lists the files that are written by programs; `envoy` and `bench` stand alone.
+//! `generated` lists the files that are written by programs; `envoy`, `cluster`, `images` and `bench` stand alone.
 
 mod bench;
 mod check;
+mod definitions;
 mod descriptors;
 mod envoy;
 mod generated;
+mod images;
 mod workspace;
 
 use std::error::Error;
@@ -31,7 +33,8 @@ enum Chore {
     /// lints, generated files. Exit status 1 if anything is wrong.
     Check,
     /// Write the generated files that are checked in: the descriptors of Envoy's messages (from
-    /// the envoy-types crate), docs/supported-fields.md (from the table of the dialects).
+    /// the envoy-types crate), docs/supported-fields.md (from the table of the dialects), crds/ and
+    /// the templates of charts/ferromesh-crds/ (from the schemas of the api crate).
     #[command(alias = "descriptors")]
     Generate,
     /// Measure what the control plane costs (needs valgrind) and print the tables of
@@ -40,6 +43,17 @@ enum Chore {
     /// Obtain the stock Envoy that the demo and the tests run, and print its path
     /// (ENVOY=/path/to/envoy uses one's own).
     Envoy,
+    /// Build the programs of the test cluster from source (needs Go; minutes, once), and print their folder.
+    Cluster,
+    /// Build the images as OCI archives in target/images, and print them. The same input gives the same digest.
+    Images {
+        /// The profile of cargo's that the programs are built with.
+        #[arg(long, default_value = "dev")]
+        profile: String,
+        /// The tag of the images.
+        #[arg(long, default_value = "dev")]
+        tag: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,6 +73,16 @@ fn run(chore: &Chore) -> Result<ExitCode, Box<dyn Error>> {
         Chore::Bench => bench::run(&workspace::root())?,
         Chore::Generate => generated::write(&workspace::Workspace::load()?)?,
         Chore::Envoy => println!("{}", envoy::run()?.display()),
+        Chore::Cluster => println!("{}", cluster::run(&workspace::root())?.display()),
+        Chore::Images { profile, tag } => {
+            let order = images::Order {
+                profile: profile.clone(),
+                tag: tag.clone(),
+            };
+            for archive in images::run(&workspace::root(), &order)? {
+                println!("{}", archive.display());
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -102,7 +102,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ca",
         ],
     ),
-    ("xtask", &["dialects", "envoy"]),
+    ("xtask", &["api", "dialects", "envoy"]),
 ];
 
 /// The core: no runtime, no I/O. None of [`RUNTIME`] may appear anywhere below these.
