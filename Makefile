@@ -5,7 +5,10 @@ ONCE ?=
 # How many cases `make fuzz` tries for each property.
 CASES ?= 200000
 
-.PHONY: help demo test test-root bench fuzz fmt
+# Which cluster `make cluster` and `make cluster-down` mean.
+NAME ?= default
+
+.PHONY: help demo test test-root bench fuzz fmt cluster cluster-down images
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,3 +41,14 @@ test-root: ## what needs root, ip, nft and setpriv besides: transparent capture,
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) xtask envoy
 	$(CARGO) test --locked --package ferromesh-testkit --test capture
+
+cluster: ## a real Kubernetes cluster of one node on this machine (NAME=default; needs Linux, root and Go; minutes, once)
+	@programs=$$($(CARGO) xtask cluster) \
+	  && $(CARGO) run --locked --quiet --package ferromesh-testkit --bin ferromesh-cluster -- \
+	    up --name $(NAME) --programs "$$programs"
+
+cluster-down: ## remove that cluster with every trace of it (NAME=default)
+	@$(CARGO) run --locked --quiet --package ferromesh-testkit --bin ferromesh-cluster -- down --name $(NAME)
+
+images: ## the images as OCI archives in target/images, without Docker
+	@$(CARGO) xtask images

@@ -8,6 +8,7 @@ pub mod addresses;
 pub mod ads_client;
 pub mod authority;
 pub mod client;
+pub mod cluster;
 pub mod echo;
 pub mod fake_envoy;
 pub mod fixed_ads;

@@ -38,7 +38,11 @@ enum C {
 
 const BUILDS: [Build; 5] = [
     Build {
-        packages: &["./cmd/hyperkube", "./cmd/coredns", "helm.sh/helm/v4/cmd/helm"],
+        packages: &[
+            "./cmd/hyperkube",
+            "./cmd/coredns",
+            "helm.sh/helm/v4/cmd/helm",
+        ],
         folder: "",
         tags: "",
         c: C::No,
@@ -151,7 +155,11 @@ fn check(module: &Path) -> Result<()> {
     for (program, what, arguments) in [
         ("go", "Go 1.26 or later", &["version"][..]),
         ("gcc", "gcc (Debian: gcc libc6-dev)", &["--version"]),
-        ("pkg-config", "pkg-config (Debian: pkg-config)", &["--version"]),
+        (
+            "pkg-config",
+            "pkg-config (Debian: pkg-config)",
+            &["--version"],
+        ),
         (
             "pkg-config",
             "libseccomp (Debian: libseccomp-dev)",
