@@ -11,11 +11,26 @@ use ipnet::IpNet;
 /// How the control plane runs.
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
-    /// Where the manifests come from: dir:PATH is a directory that is read with its
-    /// subdirectories (*.yaml, *.yml, *.json; several documents in a file; List; mesh.yaml at
-    /// its root is Istio's mesh configuration) and watched from then on.
-    #[arg(long, value_name = "dir:PATH", value_parser = source, required = true)]
-    pub source: Option<PathBuf>,
+    /// Where the manifests come from: "kubernetes" is the API server of the cluster that this runs
+    /// in, or that of KUBECONFIG; dir:PATH is a directory that is read with its subdirectories
+    /// (*.yaml, *.yml, *.json; several documents in a file; List; mesh.yaml at its root is
+    /// Istio's mesh configuration) and watched from then on.
+    #[arg(long, value_name = "kubernetes|dir:PATH", value_parser = source, required = true)]
+    pub source: Option<Source>,
+
+    /// With --source kubernetes: the namespace of the control plane, where its authority and the
+    /// ConfigMap with the mesh configuration are.
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "ferromesh-system", value_parser = namespace)]
+    pub own_namespace: String,
+
+    /// With --source kubernetes: the name of this replica.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "POD_NAME",
+        default_value = "ferromesh"
+    )]
+    pub replica: String,
 
     /// The namespace of objects that name none.
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = namespace)]
@@ -23,7 +38,8 @@ pub struct Arguments {
 
     /// Where certificates and tokens are kept, and root-cert.pem and tokens/NAMESPACE.NAME are
     /// written for agents. A directory cacerts in it holds another authority than our own, in
-    /// Istio's files. Whoever can read it can be anybody in the mesh.
+    /// Istio's files. In a cluster it has but a copy of the authority, which is a Secret. Whoever
+    /// can read it can be anybody in the mesh.
     #[arg(
         long,
         value_name = "DIR",
@@ -48,6 +64,11 @@ pub struct Arguments {
     /// Where readiness, metrics and the debug pages are served. Port 0 lets the system choose one.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15014", value_parser = loopback)]
     pub debug_address: SocketAddr,
+
+    /// Where readiness and metrics are served to the outside, and nothing else. Port 0 lets the
+    /// system choose one.
+    #[arg(long, value_name = "IP:PORT")]
+    pub health_address: Option<SocketAddr>,
 
     /// Addresses at which keys of token issuers are never fetched, besides loopback, link-local and
     /// metadata services: those of the mesh's own services first of all, since whoever may write
@@ -95,13 +116,21 @@ fn trust_domain(text: &str) -> Result<TrustDomain, String> {
     TrustDomain::new(text).map_err(|fault| fault.to_string())
 }
 
-fn source(text: &str) -> Result<PathBuf, String> {
+/// Where manifests come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A directory.
+    Directory(PathBuf),
+    /// An API server.
+    Kubernetes,
+}
+
+fn source(text: &str) -> Result<Source, String> {
     match text.strip_prefix("dir:") {
         Some("") => Err("the path is empty".to_owned()),
-        Some(path) => Ok(PathBuf::from(path)),
-        None => Err(format!(
-            "write dir:{text} for a directory; there is no other source yet"
-        )),
+        Some(path) => Ok(Source::Directory(PathBuf::from(path))),
+        None if text == "kubernetes" => Ok(Source::Kubernetes),
+        None => Err(format!("write dir:{text} for a directory, or kubernetes")),
     }
 }
 
@@ -116,7 +145,7 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{loopback, source};
+    use super::{Source, loopback, source};
 
     #[test]
     fn plaintext_stays_on_this_machine() {
@@ -133,11 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_a_directory_for_now() {
-        assert_eq!(source("dir:a/b"), Ok("a/b".into()));
+    fn a_source_is_a_directory_or_an_api_server() {
+        assert_eq!(source("dir:a/b"), Ok(Source::Directory("a/b".into())));
+        assert_eq!(source("kubernetes"), Ok(Source::Kubernetes));
         assert_eq!(
             source("a/b"),
-            Err("write dir:a/b for a directory; there is no other source yet".to_owned())
+            Err("write dir:a/b for a directory, or kubernetes".to_owned())
         );
         assert!(source("dir:").is_err());
     }

@@ -37,27 +37,40 @@ pub struct App {
     pub shutdown: Shutdown,
 }
 
-/// Serves the pages until `end`.
+/// Which pages are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// All of them: for people on this machine.
+    All,
+    /// Readiness and metrics: for the kubelet and for Prometheus.
+    Health,
+}
+
+/// Serves pages until `end`.
 pub async fn serve(
     listener: TcpListener,
-    app: App,
+    pages: Pages,
+    app: Arc<App>,
     end: impl Future<Output = ()> + Send + 'static,
 ) {
-    let router = Router::new()
+    let few = Router::new()
         .route("/ready", get(ready))
-        .route("/version", get(async || version::full()))
-        .route("/metrics", get(metrics_page))
-        .route("/debug/syncz", get(syncz_page))
-        .route("/debug/config_dump", get(config_dump_page))
-        .route("/debug/endpointz", get(endpointz_page))
-        .route("/debug/diagnostics", get(diagnostics_page))
-        .fallback(nothing_here)
-        .with_state(Arc::new(app));
-    if let Err(error) = axum::serve(listener, router)
+        .route("/metrics", get(metrics_page));
+    let router = match pages {
+        Pages::Health => few,
+        Pages::All => few
+            .route("/version", get(async || version::full()))
+            .route("/debug/syncz", get(syncz_page))
+            .route("/debug/config_dump", get(config_dump_page))
+            .route("/debug/endpointz", get(endpointz_page))
+            .route("/debug/diagnostics", get(diagnostics_page))
+            .fallback(nothing_here),
+    };
+    if let Err(error) = axum::serve(listener, router.with_state(app))
         .with_graceful_shutdown(end)
         .await
     {
-        tracing::error!(%error, "the debug address is not served any more");
+        tracing::error!(%error, "the pages are not served any more");
     }
 }
 

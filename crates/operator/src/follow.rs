@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use ferromesh_api::Key;
 use ferromesh_dialects::{default_units, lower, object_ref};
-use ferromesh_kube_source::directory::{Batch, Watch};
+use ferromesh_kube_source::batch::{Batch, Coverage};
+use ferromesh_kube_source::directory::Watch;
 use ferromesh_kube_source::report::Places;
 use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_xds_server::{Applied, Change, PlaneHandle};
@@ -59,7 +60,7 @@ impl Follower {
 
     /// Follows the source. Ends only if the source or the compile loop has died.
     pub async fn run(mut self, mut watch: Watch, started: Instant) {
-        let Some(first) = watch.next().await else {
+        let Some(first) = self.complete(&mut watch).await else {
             return;
         };
         let defaults = default_units()
@@ -85,6 +86,17 @@ impl Follower {
         }
     }
 
+    /// Waits until all that is there has been read; until then it is told what is in the way.
+    async fn complete(&self, watch: &mut Watch) -> Option<Batch> {
+        loop {
+            let batch = watch.next().await?;
+            match batch.coverage {
+                Coverage::Complete => return Some(batch),
+                Coverage::Partial => self.news.tell(batch.faults),
+            }
+        }
+    }
+
     /// Lowers what has changed and counts it.
     fn lower(&mut self, batch: &Batch) -> (Vec<Change>, Vec<Changed>) {
         let Batch {
@@ -92,7 +104,10 @@ impl Follower {
             moved,
             removed,
             faults: _,
+            coverage: _,
         } = batch;
+        let objects = changed.iter().map(|located| &located.object);
+        self.known.note(objects, removed);
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         for located in moved {
             places.put(located);

@@ -1,7 +1,8 @@
 //! Who is who: the certificate authority beside xDS, over TLS.
 //!
-//! Workloads prove who they are by the tokens that are written for them into the state directory (`tokens/NAMESPACE.NAME`),
-//! machines later by their certificates. The trust domain and the namespace of the control plane are those of the mesh
+//! In a cluster pods prove who they are by their projected tokens, and the authority is a Secret that is copied into the
+//! state directory. Without one workloads have the tokens that are written for them there (`tokens/NAMESPACE.NAME`).
+//! Machines later use their certificates. The trust domain and the namespace of the control plane are those of the mesh
 //! configuration when the program starts.
 //!
 //! Reading order: [`known`], [`bundles`], [`calls`], then this file.
@@ -27,6 +28,12 @@ use ca::{Clock, SystemClock};
 use calls::Calls;
 use known::Known;
 
+use crate::cluster::Cluster;
+use crate::cluster::authority::{self, Authority};
+use crate::cluster::keys::{ApiServerKeys, issuer};
+use crate::cluster::reviewer::TokenReviews;
+use crate::cluster::root_certificates::RootCertificates;
+
 /// How often files of the authority are read again, and a rotation goes on.
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -36,9 +43,23 @@ const PLUGGED_IN: &str = "cacerts";
 /// The folder of the tokens in the state directory.
 const TOKENS: &str = "tokens";
 
+/// For whom the tokens of pods have to be, as in Istio.
+const AUDIENCE: &str = "istio-ca";
+
+/// Where workloads come from and the authority is kept.
+#[derive(Clone)]
+pub enum Home {
+    /// A directory; the authority is in the state directory.
+    Directory,
+    /// A cluster; the state directory has but a copy.
+    Cluster(Cluster),
+}
+
 /// What is shown and who signs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
+    /// Where workloads come from.
+    pub home: Home,
     /// The state directory.
     pub state: PathBuf,
     /// How long certificates live.
@@ -64,14 +85,18 @@ impl Identity {
         shutdown: Shutdown,
     ) -> Result<Self, Failure> {
         let mesh = known.mesh().await;
-        let Settings { state, lifetimes } = settings;
+        let Settings {
+            home,
+            state,
+            lifetimes,
+        } = settings;
         let own = mesh.security.trust_domain.clone();
-        let now = SystemClock.now();
-        let roots = Arc::new(roots(&state, &own, &lifetimes, now)?);
-        let tokens = ca::Tokens::open(&state.join(TOKENS))
-            .map_err(|error| Failure::new(format!("--state: {error}")))?;
-        let tokens = Arc::new(tokens);
-        let service = Arc::new(service(&mesh, lifetimes, &roots, &tokens, &known)?);
+        let (roots, attestor) = match &home {
+            Home::Directory => in_directory(&state, &own, &lifetimes, &known).await?,
+            Home::Cluster(cluster) => in_cluster(cluster, &state, &own, &lifetimes, &known).await?,
+        };
+        let roots = Arc::new(roots);
+        let service = Arc::new(service(&mesh, lifetimes, &roots, attestor, &known)?);
         let credentials = ca::Own::issue(Arc::clone(&service))
             .await
             .map_err(|refusal| {
@@ -90,10 +115,13 @@ impl Identity {
             calls: Arc::new(Calls::new(Arc::clone(&service), bundles.watch(), shutdown)),
             service: Arc::clone(&service),
         };
-        reconcile(&tokens, &known).await;
+        if let Home::Cluster(Cluster { client, .. }) = home {
+            let namespaces = known.follow_namespaces();
+            let certificates = RootCertificates::new(client, namespaces, bundles.watch());
+            tokio::spawn(certificates.keep());
+        }
         tokio::spawn(async move { roots.keep(&SystemClock, PERIOD).await });
         tokio::spawn(async move { bundles.keep().await });
-        tokio::spawn(follow_workloads(tokens, Arc::clone(&known)));
         tokio::spawn(warn_of_moves(own.clone(), Arc::clone(&known)));
         let credentials = Arc::new(credentials);
         let keeping = Arc::clone(&credentials);
@@ -134,26 +162,74 @@ pub fn rotate(state: &Path, trust_domain: &TrustDomain) -> Result<String, Failur
     })
 }
 
-fn roots(
+/// The authority of a state directory, and those who have tokens there.
+async fn in_directory(
     state: &Path,
     trust_domain: &TrustDomain,
     lifetimes: &ca::Lifetimes,
-    now: Duration,
-) -> Result<ca::Roots, Failure> {
+    known: &Arc<Known>,
+) -> Result<(ca::Roots, Box<dyn ca::Attestor>), Failure> {
+    let now = SystemClock.now();
     let plugged_in = state.join(PLUGGED_IN);
     let roots = if plugged_in.is_dir() {
         ca::Roots::plugged_in(&plugged_in, state, trust_domain, now)
     } else {
         ca::Roots::own(state, trust_domain, ca::Rotation::of(lifetimes), now)
     };
-    roots.map_err(|fault| Failure::new(format!("--state: {fault}")))
+    let roots = roots.map_err(|fault| Failure::new(format!("--state: {fault}")))?;
+    let tokens = ca::Tokens::open(&state.join(TOKENS))
+        .map_err(|error| Failure::new(format!("--state: {error}")))?;
+    let tokens = Arc::new(tokens);
+    reconcile(&tokens, known).await;
+    tokio::spawn(follow_workloads(Arc::clone(&tokens), Arc::clone(known)));
+    let attestor = ca::DirectoryTokens {
+        tokens,
+        workloads: known.clone(),
+        trust_domain: trust_domain.clone(),
+    };
+    Ok((roots, Box::new(attestor)))
+}
+
+/// The authority of a cluster, and the pods in it.
+async fn in_cluster(
+    cluster: &Cluster,
+    state: &Path,
+    trust_domain: &TrustDomain,
+    lifetimes: &ca::Lifetimes,
+    known: &Arc<Known>,
+) -> Result<(ca::Roots, Box<dyn ca::Attestor>), Failure> {
+    let shared = Authority::open(cluster, state, trust_domain).await;
+    let now = SystemClock.now();
+    let (secret, roots) = match shared.kind {
+        authority::Kind::Own => (
+            authority::OWN,
+            ca::Roots::deposited(state, trust_domain, now),
+        ),
+        authority::Kind::PluggedIn => {
+            let directory = state.join(authority::PLUGGED_IN);
+            let roots = ca::Roots::plugged_in(&directory, state, trust_domain, now);
+            (authority::PLUGGED_IN, roots)
+        }
+    };
+    let roots = roots.map_err(|fault| Failure::new(format!("secret {secret}: {fault}")))?;
+    tokio::spawn(shared.keep(ca::Rotation::of(lifetimes)));
+    let client = &cluster.client;
+    let attestor = ca::ProjectedTokens {
+        keys: ca::jwt::Keys::new(Arc::new(ApiServerKeys(client.clone()))),
+        workloads: known.clone(),
+        issuer: issuer(client).await,
+        audience: AUDIENCE.to_owned(),
+        trust_domain: trust_domain.clone(),
+        reviewer: Arc::new(TokenReviews::new(client.clone())),
+    };
+    Ok((roots, Box::new(attestor)))
 }
 
 fn service(
     mesh: &MeshConfig,
     lifetimes: ca::Lifetimes,
     roots: &ca::Roots,
-    tokens: &Arc<ca::Tokens>,
+    attestor: Box<dyn ca::Attestor>,
     known: &Arc<Known>,
 ) -> Result<ca::Service, Failure> {
     let trust_domain = mesh.security.trust_domain.clone();
@@ -162,11 +238,7 @@ fn service(
         .map_err(|fault| Failure::new(format!("mesh configuration: rootNamespace: {fault}")))?;
     Ok(ca::Service::new(ca::service::Settings {
         attestors: vec![
-            Box::new(ca::DirectoryTokens {
-                tokens: Arc::clone(tokens),
-                workloads: known.clone(),
-                trust_domain: trust_domain.clone(),
-            }),
+            attestor,
             Box::new(ca::OwnCertificates {
                 workloads: known.clone(),
                 trust: roots.watch(),

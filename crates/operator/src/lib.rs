@@ -10,6 +10,7 @@
 //! Reading order: [`arguments`], `run`, `follow`, `identity`, `jwks`, `reporter`, `debug`, `metrics`.
 
 pub mod arguments;
+mod cluster;
 mod debug;
 mod findings;
 mod follow;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ferromesh_kube_source::directory::FileFault;
+use ferromesh_kube_source::batch::SourceFault;
 use ferromesh_kube_source::report::{Places, Record, Texts, locate};
 use ferromesh_mesh::diagnostic::Severity;
 use ferromesh_xds_server::PlaneHandle;
@@ -26,7 +26,7 @@ const MOST_LINES: usize = 200;
 
 /// Tells the reporter that there is a reason to look.
 #[derive(Clone, Debug)]
-pub struct News(watch::Sender<Vec<FileFault>>);
+pub struct News(watch::Sender<Vec<SourceFault>>);
 
 impl Default for News {
     fn default() -> Self {
@@ -36,7 +36,7 @@ impl Default for News {
 
 impl News {
     /// Something has changed; these are all faults of files.
-    pub fn tell(&self, faults: Vec<FileFault>) {
+    pub fn tell(&self, faults: Vec<SourceFault>) {
         self.0.send_replace(faults);
     }
 
@@ -107,7 +107,7 @@ impl Reporter {
         (hub.open_streams(), refusals)
     }
 
-    async fn report(&self, faults: Vec<FileFault>) {
+    async fn report(&self, faults: Vec<SourceFault>) {
         let diagnostics = self.plane.diagnostics().await;
         let refused = self.plane.inspect(|acceptance, _| {
             let refused = acceptance.refused();

@@ -14,12 +14,13 @@ use ferromesh_xds_server::{Limits, Plane, PlaneHandle, Transport, serve};
 use rustls::pki_types::CertificateDer;
 use tokio::net::TcpListener;
 
-use crate::arguments::{Arguments, RotateRoot};
-use crate::debug;
+use crate::arguments::{Arguments, RotateRoot, Source};
+use crate::cluster::Cluster;
+use crate::debug::{self, Pages};
 use crate::findings::Findings;
 use crate::follow::Follower;
 use crate::identity::known::Known;
-use crate::identity::{self, Identity};
+use crate::identity::{self, Home, Identity};
 use crate::jwks::address::Rules;
 use crate::jwks::fetch::Fetcher;
 use crate::jwks::store::Store;
@@ -50,12 +51,15 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn start(arguments: Arguments) -> Result<(), Failure> {
     let Arguments {
         source,
+        own_namespace,
+        replica,
         default_namespace,
         state,
         xds_address,
         certificate_lifetime,
         plaintext_xds_address,
         debug_address,
+        health_address,
         jwks_blocked_cidrs,
         jwks_refresh,
         jwks_root_certs,
@@ -67,6 +71,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     let rules = Rules::new(jwks_blocked_cidrs);
     let fetcher = Fetcher::new(rules, jwks_roots(jwks_root_certs.as_deref())?);
     let (store, stored) = jwks_store(state.as_deref())?;
+    let (watch, home) = open(source, own_namespace, replica, &default_namespace).await?;
     let mut announced = Vec::new();
     let metrics = Arc::new(Metrics::new());
     let mut doors = Doors {
@@ -78,7 +83,14 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         let (listener, address) = listen::on("--xds-address", xds_address).await?;
         announced.push(("xds", address));
         let lifetimes = lifetimes(certificate_lifetime);
-        doors.secured = Some((listener, identity::Settings { state, lifetimes }));
+        doors.secured = Some((
+            listener,
+            identity::Settings {
+                home,
+                state,
+                lifetimes,
+            },
+        ));
     }
     if let Some(address) = plaintext_xds_address {
         let (listener, address) = listen::on("--plaintext-xds-address", address).await?;
@@ -87,7 +99,11 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     }
     let (pages, debug_address) = listen::on("--debug-address", debug_address).await?;
     announced.push(("debug", debug_address));
-    let watch = Watch::open(&source, &default_namespace).map_err(refused)?;
+    let health = match health_address {
+        Some(address) => Some(listen::on("--health-address", address).await?),
+        None => None,
+    };
+    announced.extend(health.as_ref().map(|(_, address)| ("health", *address)));
 
     let converged = Arc::clone(&metrics);
     let (plane, handle) = Plane::new(Box::new(move |time| {
@@ -126,7 +142,16 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     let reporting = tokio::spawn(reporter.run());
     tokio::spawn(fetching.run(known.follow_keys()));
     let end = shutdown.clone();
-    let pages = tokio::spawn(debug::serve(pages, app, async move { end.begun().await }));
+    let app = Arc::new(app);
+    if let Some((listener, _)) = health {
+        let end = shutdown.clone();
+        let few = debug::serve(listener, Pages::Health, Arc::clone(&app), async move {
+            end.begun().await;
+        });
+        tokio::spawn(few);
+    }
+    let all = debug::serve(pages, Pages::All, app, async move { end.begun().await });
+    let pages = tokio::spawn(all);
     announce::print("ferromesh-operator", &announced)?;
 
     let mut streams = tokio::spawn(doors.serve(handle, known, shutdown.clone()));
@@ -200,6 +225,32 @@ impl Doors {
         };
         let (outcome, ()) = tokio::join!(guarded, clear);
         outcome
+    }
+}
+
+/// Opens the source, and says where the authority is kept that goes with it.
+async fn open(
+    source: Source,
+    own_namespace: String,
+    replica: String,
+    default_namespace: &str,
+) -> Result<(Watch, Home), Failure> {
+    match source {
+        Source::Directory(path) => {
+            let watch = Watch::open(&path, default_namespace).map_err(refused)?;
+            Ok((watch, Home::Directory))
+        }
+        Source::Kubernetes => {
+            let client = kube::Client::try_default().await.map_err(|error| {
+                Failure::with_status(format!("--source kubernetes: {error}"), WRONG_USAGE)
+            })?;
+            let _home = Home::Cluster(Cluster {
+                client,
+                namespace: own_namespace,
+                replica,
+            });
+            Err(Failure::new("--source kubernetes: comes soon"))
+        }
     }
 }
 

@@ -111,6 +111,49 @@ pub fn unpack(state: &Path, files: &Files) -> Result<(), RootFault> {
     Ok(())
 }
 
+/// Puts an authority that somebody else made where
+/// [`Roots::plugged_in`](super::Roots::plugged_in) reads it. `files` are those of a Secret, with
+/// Istio's keys or cert-manager's.
+///
+/// # Errors
+/// If one is missing or can't be written.
+pub fn unpack_plugged_in(directory: &Path, files: &Files) -> Result<(), RootFault> {
+    let at = |error| RootFault::at(directory, &error);
+    store::make_private_directory(directory).map_err(at)?;
+    for (name, keys, need) in PLUGGED_IN {
+        let path = directory.join(name);
+        match (keys.iter().find_map(|key| files.get(*key)), need) {
+            (Some(bytes), _) => write(&path, bytes, Mode::Private)?,
+            (None, Need::Optional) => store::remove(&path).map_err(at)?,
+            (None, Need::Required) => {
+                let missing = format!("is missing (keys {})", keys.join(" or "));
+                return Err(RootFault::at(Path::new(name), &missing));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The files of an authority that somebody else made, and under which keys they may be found:
+/// Istio's first, then those of cert-manager.
+const PLUGGED_IN: [(&str, &[&str], Need); 4] = [
+    (
+        "root-cert.pem",
+        &["root-cert.pem", "ca.crt"],
+        Need::Required,
+    ),
+    ("ca-cert.pem", &["ca-cert.pem", "tls.crt"], Need::Required),
+    ("ca-key.pem", &["ca-key.pem", "tls.key"], Need::Required),
+    ("cert-chain.pem", &["cert-chain.pem"], Need::Optional),
+];
+
+/// Whether there has to be a file.
+#[derive(Clone, Copy)]
+enum Need {
+    Required,
+    Optional,
+}
+
 /// Where [`Home`] has its files in a state directory.
 const DIRECTORY: &str = "ca";
 
@@ -211,6 +254,35 @@ mod tests {
                 .all(|name| !first.contains_key(name) || name == STATE)
         );
         assert!(!scratch.exists(), "no key is left behind");
+    }
+
+    #[test]
+    fn a_plugged_in_authority_is_found_under_the_keys_of_istio_and_of_cert_manager() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = |names: &[&str]| -> Files {
+            let file = |name: &&str| ((*name).to_owned(), name.as_bytes().to_vec());
+            names.iter().map(file).collect()
+        };
+        let read = |name: &str| fs::read_to_string(directory.path().join(name)).ok();
+        let istio = files(&[
+            "root-cert.pem",
+            "ca-cert.pem",
+            "ca-key.pem",
+            "cert-chain.pem",
+        ]);
+        unpack_plugged_in(directory.path(), &istio).expect("Istio's");
+        assert_eq!(read("cert-chain.pem").as_deref(), Some("cert-chain.pem"));
+        let manager = files(&["ca.crt", "tls.crt", "tls.key"]);
+        unpack_plugged_in(directory.path(), &manager).expect("cert-manager's");
+        assert_eq!(read("ca-key.pem").as_deref(), Some("tls.key"));
+        assert_eq!(
+            read("cert-chain.pem"),
+            None,
+            "that of another authority is gone"
+        );
+        let fault = unpack_plugged_in(directory.path(), &files(&["ca.crt", "tls.crt"]));
+        let fault = fault.expect_err("no key").to_string();
+        assert!(fault.contains("ca-key.pem or tls.key"), "{fault}");
     }
 
     #[test]

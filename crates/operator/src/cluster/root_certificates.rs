@@ -1,0 +1,171 @@
+//! The roots of the mesh in every namespace: the ConfigMap that pods mount before they know
+//! anything else, under Istio's name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ferromesh_proto::trust::FetchResponse;
+use futures_util::StreamExt;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, ObjectMeta, Patch, PatchParams};
+use kube::runtime::watcher;
+use tokio::sync::watch;
+
+use super::{MANAGER, Pauses, told};
+
+/// The ConfigMap.
+pub const NAME: &str = "istio-ca-root-cert";
+
+/// Its key.
+pub const KEY: &str = "root-cert.pem";
+
+/// Namespaces in which no pod of the mesh runs.
+const LEFT_ALONE: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
+/// Keeps the ConfigMaps.
+pub struct RootCertificates {
+    client: kube::Client,
+    namespaces: watch::Receiver<Arc<BTreeSet<Arc<str>>>>,
+    bundles: watch::Receiver<Arc<FetchResponse>>,
+    /// What stands in each namespace.
+    found: BTreeMap<String, String>,
+}
+
+impl RootCertificates {
+    /// Nothing is known yet of what is there.
+    pub fn new(
+        client: kube::Client,
+        namespaces: watch::Receiver<Arc<BTreeSet<Arc<str>>>>,
+        bundles: watch::Receiver<Arc<FetchResponse>>,
+    ) -> Self {
+        Self {
+            client,
+            namespaces,
+            bundles,
+            found: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps them for ever: new namespaces get theirs at once, and what somebody changes or
+    /// removes comes back.
+    pub async fn keep(mut self) {
+        let all: Api<ConfigMap> = Api::all(self.client.clone());
+        let only = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
+        let mut events = std::pin::pin!(watcher(all, only));
+        let mut pauses = Pauses::default();
+        let mut is_complete = false;
+        let mut seen = BTreeMap::new();
+        loop {
+            let again = tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(event)) => {
+                        is_complete |= matches!(event, watcher::Event::InitDone);
+                        self.follow(event, &mut seen);
+                        is_complete
+                    }
+                    Some(Err(error)) => {
+                        tracing::debug!(%error, "the watch of root certificates begins again");
+                        pauses.wait().await;
+                        continue;
+                    }
+                    None => return,
+                },
+                changed = self.namespaces.changed() => match changed {
+                    Ok(()) => is_complete,
+                    Err(_) => return,
+                },
+                changed = self.bundles.changed() => match changed {
+                    Ok(()) => is_complete,
+                    Err(_) => return,
+                },
+            };
+            if again && !self.reconcile().await {
+                pauses.wait().await;
+                // Told again by nobody, so it is tried again by ourselves.
+                self.namespaces.mark_changed();
+            } else if again {
+                pauses = Pauses::default();
+            }
+        }
+    }
+
+    fn follow(&mut self, event: watcher::Event<ConfigMap>, seen: &mut BTreeMap<String, String>) {
+        let content = |map: ConfigMap| {
+            let text = map.data.and_then(|mut data| data.remove(KEY));
+            (
+                map.metadata.namespace.unwrap_or_default(),
+                text.unwrap_or_default(),
+            )
+        };
+        match event {
+            watcher::Event::Apply(map) => {
+                let (namespace, text) = content(map);
+                self.found.insert(namespace, text);
+            }
+            watcher::Event::Delete(map) => {
+                let (namespace, _) = content(map);
+                self.found.remove(&namespace);
+            }
+            watcher::Event::Init => seen.clear(),
+            watcher::Event::InitApply(map) => {
+                let (namespace, text) = content(map);
+                seen.insert(namespace, text);
+            }
+            watcher::Event::InitDone => self.found = std::mem::take(seen),
+        }
+    }
+
+    /// Writes what is missing or different; whether everything is as it should be.
+    async fn reconcile(&mut self) -> bool {
+        let namespaces = Arc::clone(&self.namespaces.borrow_and_update());
+        let bundles = Arc::clone(&self.bundles.borrow_and_update());
+        let Some(own) = bundles.bundles.first() else {
+            return true;
+        };
+        let mut is_done = true;
+        for namespace in namespaces.iter() {
+            let is_right = self.found.get(&**namespace) == Some(&own.pem);
+            if is_right || LEFT_ALONE.contains(&&**namespace) {
+                continue;
+            }
+            match self.apply(namespace, &own.pem).await {
+                Ok(()) => {
+                    self.found.insert(namespace.to_string(), own.pem.clone());
+                }
+                // It is on its way out, and takes nothing new.
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+                Err(kube::Error::Api(status)) if is_terminating(&status.message) => {}
+                Err(error) => {
+                    is_done = false;
+                    let fault = told(&error);
+                    tracing::warn!(%namespace, fault, "configmap {NAME} is not written");
+                }
+            }
+        }
+        is_done
+    }
+
+    async fn apply(&self, namespace: &str, pem: &str) -> Result<(), kube::Error> {
+        let map = ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(NAME.to_owned()),
+                labels: Some(BTreeMap::from([(
+                    "istio.io/config".to_owned(),
+                    "true".to_owned(),
+                )])),
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([(KEY.to_owned(), pem.to_owned())])),
+            ..ConfigMap::default()
+        };
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let params = PatchParams::apply(MANAGER).force();
+        api.patch(NAME, &params, &Patch::Apply(&map)).await?;
+        Ok(())
+    }
+}
+
+/// Whether the API server says that the namespace is being removed.
+fn is_terminating(message: &str) -> bool {
+    message.contains("being terminated")
+}
