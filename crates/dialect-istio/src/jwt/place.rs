@@ -20,7 +20,17 @@ pub(super) fn lower(
     let mut places = lower_headers(rule, &at.field("fromHeaders"), remarks);
     let parameters = texts(&rule.from_params, &at.field("fromParams"), remarks);
     places.extend(parameters.into_iter().map(TokenPlace::Parameter));
-    let cookies = texts(&rule.from_cookies, &at.field("fromCookies"), remarks);
+    let at = at.field("fromCookies");
+    let cookies = texts(&rule.from_cookies, &at, remarks);
+    if !cookies.is_empty() && !rule.forward_original_token {
+        remarks
+            .warning(
+                &at,
+                "token-not-removed",
+                "tokens are not taken out of cookies: the application gets them",
+            )
+            .advise("write forwardOriginalToken: true beside it, which is what happens");
+    }
     places.extend(cookies.into_iter().map(TokenPlace::Cookie));
     places
 }

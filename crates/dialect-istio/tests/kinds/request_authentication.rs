@@ -304,3 +304,18 @@ fn an_issuer_that_is_written_twice_is_told() {
         &["warning duplicate-issuer spec.jwtRules[1].issuer"],
     );
 }
+
+/// Proxies take tokens out of everything but cookies.
+#[test]
+fn a_token_that_stays_in_its_cookie_is_told() {
+    check_rule(
+        "fromCookies: [session]",
+        &["places: [Cookie(\"session\")]", "forwarding: Remove"],
+        &["warning token-not-removed spec.jwtRules[0].fromCookies"],
+    );
+    check_rule(
+        "fromCookies: [session], forwardOriginalToken: true",
+        &["places: [Cookie(\"session\")]", "forwarding: Forward"],
+        &[],
+    );
+}
