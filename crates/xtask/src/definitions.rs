@@ -43,7 +43,7 @@ fn file(
     document: &Value,
 ) -> Result<Generated, Box<dyn Error>> {
     let name = format!("{}.yaml", definition.name());
-    let text = serde_saphyr::to_string(document)?;
+    let text = ferromesh_yaml::render(document)?;
     Ok(Generated {
         path: workspace.root.join(directory).join(name),
         content: format!("{NOTE}{text}").into_bytes(),

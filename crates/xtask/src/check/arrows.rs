@@ -102,7 +102,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ca",
         ],
     ),
-    ("xtask", &["api", "dialects", "envoy"]),
+    ("xtask", &["api", "dialects", "envoy", "yaml"]),
 ];
 
 /// The core: no runtime, no I/O. None of [`RUNTIME`] may appear anywhere below these.

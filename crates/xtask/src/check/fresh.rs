@@ -1,13 +1,38 @@
-//! Generated files are what their generators write.
+//! Generated files are what their generators write, and nothing else is where they are.
 
 use std::error::Error;
+use std::path::PathBuf;
 
 use super::Finding;
+use crate::definitions;
 use crate::generated::{self, Generated};
 use crate::workspace::Workspace;
 
 pub fn check(workspace: &Workspace) -> Result<Vec<Finding>, Box<dyn Error>> {
-    Ok(stale(&generated::files(workspace)?))
+    let files = generated::files(workspace)?;
+    let mut findings = stale(&files);
+    for directory in [definitions::PLAIN, definitions::CHART] {
+        let present = std::fs::read_dir(workspace.root.join(directory))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<Vec<_>, std::io::Error>>()?;
+        findings.extend(left_over(&present, &files));
+    }
+    Ok(findings)
+}
+
+/// Definitions that nobody writes any more: people would apply them nevertheless.
+fn left_over(present: &[PathBuf], files: &[Generated]) -> Vec<Finding> {
+    let yaml = present
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"));
+    yaml.filter(|path| files.iter().all(|file| file.path != **path))
+        .map(|path| {
+            Finding::new(
+                format!("{} is written by no generator", path.display()),
+                "delete it",
+            )
+        })
+        .collect()
 }
 
 fn stale(files: &[Generated]) -> Vec<Finding> {
@@ -25,7 +50,7 @@ fn stale(files: &[Generated]) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Generated, stale};
+    use super::{Generated, left_over, stale};
 
     #[test]
     fn a_file_that_differs_or_is_missing_is_found() {
@@ -53,5 +78,17 @@ mod tests {
             .len(),
             2
         );
+    }
+
+    #[test]
+    fn a_definition_that_nobody_writes_is_found() {
+        let ours = Generated {
+            path: "crds/ours.yaml".into(),
+            content: Vec::new(),
+        };
+        let present = ["crds/ours.yaml", "crds/old.yaml", "crds/NOTES.txt"];
+        let findings = left_over(&present.map(Into::into), &[ours]);
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0].what.contains("old.yaml"));
     }
 }
