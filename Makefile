@@ -7,8 +7,12 @@ CASES ?= 200000
 
 # Which cluster `make cluster` and `make cluster-down` mean.
 NAME ?= default
+BED = $(CARGO) run --locked --quiet --package ferromesh-testkit --bin ferromesh-cluster --
 
-.PHONY: help demo test test-root bench fuzz fmt cluster cluster-down images
+# What of the suites `make e2e` runs: a part of a name of tests, or nothing.
+TESTS ?=
+
+.PHONY: help demo test test-root bench fuzz fmt cluster cluster-down images e2e
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,12 +47,14 @@ test-root: ## what needs root, ip, nft and setpriv besides: transparent capture,
 	$(CARGO) test --locked --package ferromesh-testkit --test capture
 
 cluster: ## a real Kubernetes cluster of one node on this machine (NAME=default; needs Linux, root and Go; minutes, once)
-	@programs=$$($(CARGO) xtask cluster) \
-	  && $(CARGO) run --locked --quiet --package ferromesh-testkit --bin ferromesh-cluster -- \
-	    up --name $(NAME) --programs "$$programs"
+	@$(BED) check
+	@programs=$$($(CARGO) xtask cluster) && $(BED) up --name $(NAME) --programs "$$programs"
 
 cluster-down: ## remove that cluster with every trace of it (NAME=default)
-	@$(CARGO) run --locked --quiet --package ferromesh-testkit --bin ferromesh-cluster -- down --name $(NAME)
+	@$(BED) down --name $(NAME)
 
 images: ## the images as OCI archives in target/images, without Docker
 	@$(CARGO) xtask images
+
+e2e: ## the suites that need a real cluster, on a fresh one (needs Linux, root and Go; TESTS=part-of-a-name)
+	@CARGO=$(CARGO) e2e/run $(TESTS)

@@ -4,7 +4,7 @@
 //! of it but a cable, control groups and a folder. It needs Linux and root. `make cluster` starts one for a person, and
 //! `make e2e` one for the tests in `crates/testkit/tests/cluster/`, which [join](Cluster::of_tests) it.
 //!
-//! Reading order: [`place`], [`program`], `configuration`, `identities`; `host` and `inner.sh`; `start`.
+//! Reading order: [`place`], [`program`], `configuration`, `identities`; `host` and `inner.sh`; `start`; [`room`], which tests are made of.
 
 mod claim;
 mod configuration;
@@ -14,6 +14,7 @@ pub mod place;
 pub mod processes;
 pub mod program;
 pub mod record;
+pub mod room;
 mod start;
 
 use std::fmt::Display;
@@ -76,6 +77,25 @@ impl Cluster {
         let name = std::env::var(NAME)
             .unwrap_or_else(|_| panic!("{NAME} doesn't say which cluster to use; run `make e2e`"));
         Self::join(&name).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Says what this machine lacks.
+    ///
+    /// # Errors
+    /// When it isn't Linux, this isn't root, or a program is missing.
+    pub fn check() -> Result<(), Failure> {
+        host::check()
+    }
+
+    /// Copies what a cluster has said, whether it runs or not, to a new folder.
+    ///
+    /// # Errors
+    /// When it can't be copied.
+    pub fn keep_logs(name: &str, to: &Path) -> Result<(), Failure> {
+        let Some(Record { place, leader: _ }) = Record::read(name)? else {
+            return Ok(());
+        };
+        host::run(Command::new("cp").arg("-r").arg(place.log()).arg(to)).map(|_| ())
     }
 
     /// Removes the cluster with this name and every trace of it, whether it runs or not.

@@ -154,23 +154,31 @@ impl Namespace {
     /// # Panics
     /// When the future panics, or the thread can't enter.
     pub fn run<T: Send>(&self, work: impl AsyncFnOnce() -> T + Send) -> T {
-        std::thread::scope(|scope| {
-            let entered = scope.spawn(|| {
-                let file = File::open(Path::new("/run/netns").join(&self.name))
-                    .expect("the namespace is there");
-                move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
-                    .expect("root may enter");
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime");
-                runtime.block_on(work())
-            });
-            entered
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        run_in(&Path::new("/run/netns").join(&self.name), work)
     }
+}
+
+/// Runs a future in the network namespace that this file stands for, in a thread of its own: sockets that it opens belong
+/// to the namespace.
+///
+/// # Panics
+/// When the future panics, or the thread can't enter.
+pub fn run_in<T: Send>(namespace: &Path, work: impl AsyncFnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let entered = scope.spawn(|| {
+            let file = File::open(namespace).expect("the namespace is there");
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+                .expect("root may enter");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(work())
+        });
+        entered
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 impl Default for Namespace {

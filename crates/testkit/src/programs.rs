@@ -37,15 +37,32 @@ pub fn envoy() -> PathBuf {
         );
         return path;
     }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("crates/testkit is two deep");
-    let path = workspace.join(".cache/envoy-1.40.0/envoy");
+    let path = workspace().join(".cache/envoy-1.40.0/envoy");
     assert!(
         path.is_file(),
         "{} is missing: run `cargo xtask envoy` first, or set ENVOY",
         path.display()
     );
     path
+}
+
+/// The archive of one of our images, e.g. `echo`, as `cargo xtask images` has built it.
+///
+/// # Panics
+/// When it hasn't.
+pub fn image(name: &str) -> PathBuf {
+    let path = workspace().join(format!("target/images/{name}.tar"));
+    assert!(
+        path.is_file(),
+        "{} is missing: run `make images` first",
+        path.display()
+    );
+    path
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("crates/testkit is two deep")
 }

@@ -41,9 +41,13 @@ pub fn run(root: &Path, order: &Order) -> Result<Vec<PathBuf>> {
     let operator = build("ferromesh-operator", "ferromesh-operator")?;
     let agent = build("ferromesh-agent", "ferromesh-agent")?;
     let echo = build("ferromesh-testkit", "ferromesh-echo")?;
+    let ask = build("ferromesh-testkit", "ferromesh-ask")?;
+    let mut echo = single("echo", &echo, order);
+    // Tests send requests from pods, which have no shell.
+    echo.layer.program("usr/local/bin/ferromesh-ask", &ask);
     let images = [
         single("operator", &operator, order),
-        single("echo", &echo, order),
+        echo,
         proxy(&agent, order)?,
     ];
     let mut archives = Vec::new();

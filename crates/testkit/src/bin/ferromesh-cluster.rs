@@ -20,6 +20,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Order {
+    /// Say what this machine lacks, if it lacks something that clusters need.
+    Check,
     /// Start a cluster, or find that it runs already, and say how to use it.
     Up {
         /// Its name.
@@ -36,6 +38,9 @@ enum Order {
         /// Its name.
         #[arg(long, default_value = "default")]
         name: String,
+        /// A folder that what it has said is copied to.
+        #[arg(long, value_name = "FOLDER")]
+        keep_logs: Option<PathBuf>,
     },
     /// Load archives of images into a cluster.
     Import {
@@ -58,6 +63,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { order } = arguments;
     let begin = Instant::now();
     match order {
+        Order::Check => Cluster::check()?,
         Order::Up {
             name,
             programs,
@@ -66,7 +72,10 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             let cluster = Cluster::start(&name, &programs, &images)?;
             describe(&cluster, begin);
         }
-        Order::Down { name } => {
+        Order::Down { name, keep_logs } => {
+            if let Some(folder) = keep_logs {
+                Cluster::keep_logs(&name, &folder)?;
+            }
             Cluster::remove(&name)?;
             println!(
                 "no cluster {name:?} any more, after {:.1?}",
