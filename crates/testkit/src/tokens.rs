@@ -29,6 +29,11 @@ impl Issuer {
         }
     }
 
+    /// The name of its key.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
     /// Its public key as a JSON Web Key Set.
     pub fn key_set(&self) -> String {
         let point = self.key.public_key().as_ref();

@@ -13,3 +13,5 @@ mod random;
 mod requests;
 #[path = "authorization/shrink.rs"]
 mod shrink;
+#[path = "authorization/tokens.rs"]
+mod tokens;
