@@ -22,7 +22,7 @@ const NOBODY: &str = "65532:65532";
 /// Who the proxy runs as: what it sends isn't captured.
 const PROXY: &str = "1337:1337";
 
-/// What to build, and how.
+/// How to build.
 pub struct Order {
     /// The profile of cargo's.
     pub profile: String,
@@ -30,28 +30,44 @@ pub struct Order {
     pub tag: String,
 }
 
-/// Builds the images of this workspace's programs into `target/images`, and returns the archives.
+/// The images of this workspace's programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Name {
+    /// The control plane.
+    Operator,
+    /// What is beside each application.
+    Proxy,
+    /// An application for samples and tests, and a client.
+    Echo,
+}
+
+/// Builds these images into `target/images`, and returns the archives.
 ///
 /// # Errors
 /// When a program doesn't build, or one of the machine is missing.
-pub fn run(root: &Path, order: &Order) -> Result<Vec<PathBuf>> {
+pub fn run(root: &Path, order: &Order, names: &[Name]) -> Result<Vec<PathBuf>> {
     let folder = root.join("target/images");
     fs::create_dir_all(&folder)?;
-    let build = |package: &str, program: &str| link(root, order, package, program);
-    let operator = build("ferromesh-operator", "ferromesh-operator")?;
-    let agent = build("ferromesh-agent", "ferromesh-agent")?;
-    let echo = build("ferromesh-testkit", "ferromesh-echo")?;
-    let ask = build("ferromesh-testkit", "ferromesh-ask")?;
-    let mut echo = single("echo", &echo, order);
-    // Tests send requests from pods, which have no shell.
-    echo.layer.program("usr/local/bin/ferromesh-ask", &ask);
-    let images = [
-        single("operator", &operator, order),
-        echo,
-        proxy(&agent, order)?,
-    ];
     let mut archives = Vec::new();
-    for image in &images {
+    for name in names {
+        let image = match name {
+            Name::Operator => {
+                let program = link(root, order, "ferromesh-operator", "ferromesh-operator")?;
+                single("operator", &program, order)
+            }
+            Name::Proxy => {
+                let agent = link(root, order, "ferromesh-agent", "ferromesh-agent")?;
+                proxy(&agent, order)?
+            }
+            Name::Echo => {
+                let program = link(root, order, "ferromesh-testkit", "ferromesh-echo")?;
+                let ask = link(root, order, "ferromesh-testkit", "ferromesh-ask")?;
+                let mut image = single("echo", &program, order);
+                // Tests send requests from pods, which have no shell.
+                image.layer.program("usr/local/bin/ferromesh-ask", &ask);
+                image
+            }
+        };
         let path = folder.join(format!("{}.tar", image.name));
         let digest = image.write(&path)?;
         eprintln!("{} {digest}", image.reference());

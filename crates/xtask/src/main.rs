@@ -48,6 +48,9 @@ enum Chore {
     Cluster,
     /// Build the images as OCI archives in target/images, and print them. The same input gives the same digest.
     Images {
+        /// Which of them.
+        #[arg(default_values = ["operator", "proxy", "echo"])]
+        names: Vec<images::Name>,
         /// The profile of cargo's that the programs are built with.
         #[arg(long, default_value = "dev")]
         profile: String,
@@ -75,12 +78,16 @@ fn run(chore: &Chore) -> Result<ExitCode, Box<dyn Error>> {
         Chore::Generate => generated::write(&workspace::Workspace::load()?)?,
         Chore::Envoy => println!("{}", envoy::run()?.display()),
         Chore::Cluster => println!("{}", cluster::run(&workspace::root())?.display()),
-        Chore::Images { profile, tag } => {
+        Chore::Images {
+            names,
+            profile,
+            tag,
+        } => {
             let order = images::Order {
                 profile: profile.clone(),
                 tag: tag.clone(),
             };
-            for archive in images::run(&workspace::root(), &order)? {
+            for archive in images::run(&workspace::root(), &order, names)? {
                 println!("{}", archive.display());
             }
         }
