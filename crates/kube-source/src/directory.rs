@@ -2,7 +2,7 @@
 //!
 //! Read are `*.yaml`, `*.yml` and `*.json`, recursively, through symbolic links; names that begin
 //! with a dot are not (editors and Kubernetes' mounted ConfigMaps keep their own things there).
-//! `mesh.yaml` at the root may be bare mesh configuration, see [`MESH_CONFIG_KIND`].
+//! `mesh.yaml` at the root may be bare mesh configuration, see [`crate::mesh_config`].
 //!
 //! Reading order: `contents` (one file) → `index` (files into the changes of objects) → `scan`
 //! (what is there) → `load`, and `signals` and `watch`.
@@ -14,22 +14,8 @@ mod scan;
 mod signals;
 mod watch;
 
-use std::path::Path;
-use std::sync::Arc;
-
-use ferromesh_api::{Key, Object};
-
-pub use crate::place::Place;
 pub use load::{Loaded, load};
-pub use watch::{Batch, OpenError, Watch};
-
-/// The group of the object that mesh configuration becomes.
-pub const MESH_CONFIG_GROUP: &str = "mesh.istio.io";
-/// The version of the object that mesh configuration becomes.
-pub const MESH_CONFIG_VERSION: &str = "v1alpha1";
-/// The kind of the object that mesh configuration becomes: its `spec` is the configuration, its
-/// name is `mesh`, and it has no namespace.
-pub const MESH_CONFIG_KIND: &str = "MeshConfig";
+pub use watch::{OpenError, Watch};
 
 /// Reads the name of a namespace, as on a command line.
 ///
@@ -46,43 +32,6 @@ pub fn namespace(text: &str) -> Result<String, String> {
     } else {
         Err("not a namespace name (lower-case letters, digits and -)".to_owned())
     }
-}
-
-/// An object and where it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Located {
-    /// The object; its metadata has the namespace that counts.
-    pub object: Arc<Object>,
-    /// Where it stands.
-    pub place: Place,
-}
-
-impl Located {
-    /// Its identity.
-    pub fn key(&self) -> Key {
-        self.object.key()
-    }
-}
-
-/// Something that keeps a file, or an object in it, from being read. Always an error.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileFault {
-    /// The file or directory.
-    pub file: Arc<Path>,
-    /// The line, from 1; 0 if the fault has none.
-    pub line: usize,
-    /// The field path; empty if the fault has none.
-    pub path: String,
-    /// A stable machine-readable code in kebab-case.
-    pub code: &'static str,
-    /// Short, lower case, without place and path.
-    pub message: String,
-    /// A way out.
-    pub hint: Option<String>,
-    /// The object, as far as it can be told.
-    pub object: Option<Key>,
-    /// The object's `apiVersion`; empty if it can't be told.
-    pub api_version: String,
 }
 
 #[cfg(test)]

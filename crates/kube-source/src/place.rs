@@ -8,12 +8,24 @@ use crate::yaml::{self, Positions};
 /// Where an object stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file, as the directory's reader was told it; `-` is standard input.
-    pub file: Arc<Path>,
-    /// The number of the document in the file, from 0.
-    pub document: usize,
+    /// Which document.
+    pub home: Home,
     /// Where in the document.
     pub within: Within,
+}
+
+/// Where the document of an object stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Home {
+    /// In a file.
+    File {
+        /// The file, as the directory's reader was told it; `-` is standard input.
+        path: Arc<Path>,
+        /// The number of the document in the file, from 0.
+        document: usize,
+    },
+    /// In the API server, where an object has no place but its name.
+    ApiServer,
 }
 
 /// Where in its document an object stands.
@@ -33,13 +45,17 @@ impl Place {
     /// The line (from 1) of the field at `path` of the object, or of the deepest field above it
     /// that exists. `positions` are those of `text`, the text of the file.
     pub fn line(&self, positions: &Positions, text: &str, path: &str) -> Option<usize> {
+        let document = match self.home {
+            Home::File { path: _, document } => document,
+            Home::ApiServer => return None,
+        };
         match &self.within {
-            Within::Whole => positions.line(self.document, path),
-            Within::Item(item) if path.is_empty() => positions.line(self.document, item),
-            Within::Item(item) => positions.line(self.document, &format!("{item}.{path}")),
-            Within::Spec => positions.line(self.document, spec_path(path)),
+            Within::Whole => positions.line(document, path),
+            Within::Item(item) if path.is_empty() => positions.line(document, item),
+            Within::Item(item) => positions.line(document, &format!("{item}.{path}")),
+            Within::Spec => positions.line(document, spec_path(path)),
             Within::Text(field) => {
-                let line = positions.line(self.document, field)?;
+                let line = positions.line(document, field)?;
                 // The text of a literal block begins on the line below its key.
                 let block: String = text
                     .lines()
@@ -65,8 +81,16 @@ impl Place {
 
     /// [`Self::line`], with the file read now; `None` if it is gone.
     pub fn find_line(&self, path: &str) -> Option<usize> {
-        let text = std::fs::read_to_string(&self.file).ok()?;
+        let text = std::fs::read_to_string(self.file()).ok()?;
         self.line(&Positions::of(&text), &text, path)
+    }
+
+    /// The file; an empty path if there is none.
+    pub fn file(&self) -> Arc<Path> {
+        match &self.home {
+            Home::File { path, document: _ } => path.clone(),
+            Home::ApiServer => Arc::from(Path::new("")),
+        }
     }
 }
 
@@ -85,7 +109,7 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use super::{Place, Positions, Within};
+    use super::{Home, Place, Positions, Within};
 
     #[test]
     fn a_field_is_found_wherever_its_object_stands() {
@@ -126,8 +150,10 @@ data:
             (2, Within::Whole, "data.other", 19),
         ] {
             let place = Place {
-                file: Arc::from(Path::new("x")),
-                document,
+                home: Home::File {
+                    path: Arc::from(Path::new("x")),
+                    document,
+                },
                 within,
             };
             assert_eq!(

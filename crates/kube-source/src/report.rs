@@ -15,8 +15,8 @@ use ferromesh_api::Key;
 use ferromesh_mesh::diagnostic::{Diagnostic, REFUSED_BY_PROXY, Severity};
 use ferromesh_mesh::origin::ObjectRef;
 
-use crate::directory::{FileFault, Located};
-use crate::place::Place;
+use crate::batch::{Located, SourceFault};
+use crate::place::{Home, Place};
 use crate::yaml::Positions;
 
 pub use record::Record;
@@ -98,7 +98,7 @@ fn topic(code: &str) -> Option<&'static str> {
 /// Finds the lines, reading each file once. Sorted; equal records are one.
 pub fn locate(
     addressed: impl IntoIterator<Item = Addressed>,
-    faults: &[FileFault],
+    faults: &[SourceFault],
     texts: &Texts,
 ) -> Vec<Record> {
     let mut lines = Lines {
@@ -124,7 +124,7 @@ pub fn locate(
                 if written.len() != diagnostic.path.len() {
                     diagnostic.path = Arc::from(written);
                 }
-                (place.file.display().to_string(), line)
+                (place.file().display().to_string(), line)
             }
         };
         Record {
@@ -141,8 +141,8 @@ pub fn locate(
     records
 }
 
-fn of_fault(fault: &FileFault) -> Record {
-    let FileFault {
+fn of_fault(fault: &SourceFault) -> Record {
+    let SourceFault {
         file,
         line,
         path,
@@ -223,10 +223,14 @@ impl Lines<'_> {
     }
 
     fn read(&mut self, place: &Place) -> Option<&(String, Positions)> {
-        let file = self.files.entry(place.file.clone()).or_insert_with(|| {
-            let text = match self.texts.get(&place.file) {
+        let path = match &place.home {
+            Home::File { path, document: _ } => path,
+            Home::ApiServer => return None,
+        };
+        let file = self.files.entry(path.clone()).or_insert_with(|| {
+            let text = match self.texts.get(path) {
                 Some(text) => text.clone(),
-                None => std::fs::read_to_string(&place.file).ok()?,
+                None => std::fs::read_to_string(path).ok()?,
             };
             let positions = Positions::of(&text);
             Some((text, positions))

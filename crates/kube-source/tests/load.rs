@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use ferromesh_kube_source::directory::{Loaded, load};
-use ferromesh_kube_source::place::Within;
+use ferromesh_kube_source::place::{Home, Within};
 use tempfile::TempDir;
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
@@ -27,17 +27,16 @@ fn read(files: &[(&str, &str)]) -> (TempDir, Loaded) {
 fn objects(root: &Path, loaded: &Loaded) -> Vec<String> {
     let shown = loaded.objects.iter().map(|located| {
         let place = &located.place;
-        let file = place
-            .file
-            .strip_prefix(root)
-            .unwrap_or(&place.file)
-            .display();
+        let Home::File { path, document } = &place.home else {
+            panic!("no file");
+        };
+        let file = path.strip_prefix(root).unwrap_or(path).display();
         let within = match &place.within {
             Within::Whole => String::new(),
             Within::Item(path) | Within::Text(path) => format!(" {path}"),
             Within::Spec => " spec".to_owned(),
         };
-        format!("{} @ {file}#{}{within}", located.key(), place.document)
+        format!("{} @ {file}#{document}{within}", located.key())
     });
     shown.collect()
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferromesh_api::{Key, Object};
-use ferromesh_kube_source::directory::{Batch, Watch, load};
+use ferromesh_kube_source::batch::{Batch, Coverage};
+use ferromesh_kube_source::directory::{Watch, load};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -89,7 +90,9 @@ fn shown(batch: &Batch) -> Vec<String> {
         moved,
         removed,
         faults,
+        coverage,
     } = batch;
+    assert_eq!(*coverage, Coverage::Complete);
     let changed = changed
         .iter()
         .map(|located| format!("+{}", located.object.metadata.name));

@@ -75,7 +75,7 @@ impl Follower {
         self.known.refresh(&self.plane, names(&changed)).await;
         let took = started.elapsed();
         tracing::info!(objects = changed.len(), took_ms = ms(took), "ready");
-        while let Some(batch) = watch.next().await {
+        while let Some(batch) = source.next().await {
             let since = Instant::now();
             let (changes, changed) = self.lower(&batch);
             let Some(applied) = self.apply(changes, batch, since).await else {

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ferromesh_api::advice::advice;
-use ferromesh_api::read::{Fault, FaultKind};
-use ferromesh_api::{Key, Object, Scope, scope, timestamp};
+use ferromesh_api::read::Fault;
+use ferromesh_api::{Key, Object, Scope, scope};
 use serde_json::{Value, json};
 
-use super::{FileFault, Located, MESH_CONFIG_GROUP, MESH_CONFIG_KIND, MESH_CONFIG_VERSION};
-use crate::place::{Place, Within};
+use crate::batch::{Located, SourceFault};
+use crate::mesh_config;
+use crate::object;
+use crate::place::{Home, Place, Within};
 use crate::yaml::{self, Positions};
 
 /// What a file says.
@@ -19,7 +21,7 @@ pub(super) struct Contents {
     /// Objects, in order; a key may occur only once.
     pub objects: Vec<Located>,
     /// What is wrong.
-    pub faults: Vec<FileFault>,
+    pub faults: Vec<SourceFault>,
     /// Whether there is something in it of which nobody knows which object it is: then what was
     /// last read from this file stays in force.
     pub unreadable: bool,
@@ -39,7 +41,7 @@ impl Contents {
     pub fn unavailable(file: &Arc<Path>, code: &'static str, message: String) -> Self {
         Self {
             objects: Vec::new(),
-            faults: vec![FileFault {
+            faults: vec![SourceFault {
                 file: file.clone(),
                 line: 0,
                 path: String::new(),
@@ -123,13 +125,13 @@ impl Reading<'_> {
             before,
         } = fault;
         let before = if self.reader.mesh_config && is_bare(&before) {
-            mesh_config(before)
+            mesh_config::object(before)
         } else {
             before
         };
         let Identity { key, api_version } = Identity::of(&before, self.reader.default_namespace);
         self.contents.unreadable = true;
-        self.contents.faults.push(FileFault {
+        self.contents.faults.push(SourceFault {
             file: self.file.clone(),
             line,
             path,
@@ -144,8 +146,10 @@ impl Reading<'_> {
     fn document(&mut self, document: yaml::Document) {
         let yaml::Document { index, content } = document;
         let place = Place {
-            file: self.file.clone(),
-            document: index,
+            home: Home::File {
+                path: self.file.clone(),
+                document: index,
+            },
             within: Within::Whole,
         };
         if self.reader.mesh_config {
@@ -154,7 +158,7 @@ impl Reading<'_> {
                     within: Within::Spec,
                     ..place
                 };
-                return self.object(mesh_config(content), place);
+                return self.object(mesh_config::object(content), place);
             }
             if let Some(text) = mesh_config_text(&content) {
                 return self.embedded(text, place);
@@ -165,21 +169,15 @@ impl Reading<'_> {
 
     /// Mesh configuration in a ConfigMap.
     fn embedded(&mut self, text: &str, place: Place) {
-        const FIELD: &str = "data.mesh";
-        let yaml::Documents { documents, faults } = yaml::read(text);
+        let (content, faults) = mesh_config::read(text);
         for fault in faults {
             // The text begins on the line below its key.
-            let line = self.line(&place, FIELD) + fault.line;
-            let before = mesh_config(Value::Null);
-            self.document_fault(yaml::Fault {
-                line,
-                before,
-                ..fault
-            });
+            let line = self.line(&place, mesh_config::FIELD) + fault.line;
+            self.document_fault(yaml::Fault { line, ..fault });
         }
-        let within = Within::Text(Arc::from(FIELD));
-        if let Some(document) = documents.into_iter().next() {
-            self.object(mesh_config(document.content), Place { within, ..place });
+        let within = Within::Text(Arc::from(mesh_config::FIELD));
+        if let Some(content) = content {
+            self.object(content, Place { within, ..place });
         }
     }
 
@@ -213,30 +211,10 @@ impl Reading<'_> {
 
     fn object(&mut self, content: Value, place: Place) {
         let identity = Identity::of(&content, self.reader.default_namespace);
-        match self.read_object(content) {
+        match object::read(content, self.reader.default_namespace) {
             Ok(object) => self.add(object, place),
             Err(fault) => self.object_fault(identity, fault, &place),
         }
-    }
-
-    fn read_object(&self, content: Value) -> Result<Object, Fault> {
-        let mut object = Object::new(content)?;
-        match scope(object.group(), &object.kind) {
-            Scope::Cluster => object.metadata.namespace.clear(),
-            Scope::Namespaced if object.metadata.namespace.is_empty() => {
-                self.reader
-                    .default_namespace
-                    .clone_into(&mut object.metadata.namespace);
-            }
-            Scope::Namespaced => {}
-        }
-        if !object.metadata.creation_timestamp.is_empty() {
-            object.metadata.creation_timestamp =
-                timestamp::normalise(&object.metadata.creation_timestamp).map_err(|message| {
-                    Fault::new(FaultKind::WrongType, "metadata.creationTimestamp", message)
-                })?;
-        }
-        Ok(object)
     }
 
     fn add(&mut self, object: Object, place: Place) {
@@ -244,7 +222,7 @@ impl Reading<'_> {
         if let Some(first) = self.places.get(&key) {
             let first = first.clone();
             let line = self.line(&first, "");
-            let fault = FileFault {
+            let fault = SourceFault {
                 line: self.line(&place, ""),
                 ..duplicate(&object, &place, &format!("line {line}"))
             };
@@ -267,15 +245,11 @@ impl Reading<'_> {
         let Identity { key, api_version } = identity;
         self.contents.unreadable |= key.is_none();
         let line = self.line(place, &path);
-        self.contents.faults.push(FileFault {
+        self.contents.faults.push(SourceFault {
             file: self.file.clone(),
             line,
             path: place.as_written(&path).to_owned(),
-            code: match kind {
-                FaultKind::UnknownField => "unknown-field",
-                FaultKind::WrongType => "wrong-type",
-                FaultKind::Missing => "missing-field",
-            },
+            code: object::code(kind),
             hint: advice(&message).map(str::to_owned),
             message,
             object: key,
@@ -292,9 +266,9 @@ impl Reading<'_> {
 }
 
 /// An object whose key stands already `elsewhere`. Its line is for the caller to find.
-pub(super) fn duplicate(object: &Object, place: &Place, elsewhere: &str) -> FileFault {
-    FileFault {
-        file: place.file.clone(),
+pub(super) fn duplicate(object: &Object, place: &Place, elsewhere: &str) -> SourceFault {
+    SourceFault {
+        file: place.file(),
         line: 0,
         path: String::new(),
         code: "duplicate-object",
@@ -321,15 +295,6 @@ fn list(content: &Value) -> Option<(&Vec<Value>, Option<(String, String)>)> {
 /// Whether a document says no type, as bare mesh configuration does.
 fn is_bare(content: &Value) -> bool {
     content.is_object() && content.get("apiVersion").is_none() && content.get("kind").is_none()
-}
-
-fn mesh_config(spec: Value) -> Value {
-    json!({
-        "apiVersion": format!("{MESH_CONFIG_GROUP}/{MESH_CONFIG_VERSION}"),
-        "kind": MESH_CONFIG_KIND,
-        "metadata": {"name": "mesh"},
-        "spec": spec,
-    })
 }
 
 fn mesh_config_text(content: &Value) -> Option<&str> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ferromesh_api::Key;
 
 use super::contents::{Contents, duplicate};
-use super::{FileFault, Located};
+use crate::batch::{Located, SourceFault};
 
 /// What changed, one entry per key.
 #[derive(Debug, Default, PartialEq)]
@@ -33,7 +33,7 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 struct File {
     objects: HashMap<Key, Located>,
-    faults: Vec<FileFault>,
+    faults: Vec<SourceFault>,
 }
 
 impl Index {
@@ -129,7 +129,7 @@ impl Index {
     }
 
     /// All faults there are, sorted.
-    pub fn faults(&self) -> Vec<FileFault> {
+    pub fn faults(&self) -> Vec<SourceFault> {
         let mut faults: Vec<_> = self
             .files
             .values()
@@ -146,7 +146,7 @@ impl Index {
                     continue;
                 };
                 let elsewhere = first.display().to_string();
-                faults.push(FileFault {
+                faults.push(SourceFault {
                     line: located.place.find_line("").unwrap_or(0),
                     ..duplicate(&located.object, &located.place, &elsewhere)
                 });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::contents::{Contents, Reader};
 use super::index::Index;
 use super::scan::{DANGLING, MAX_FILE_BYTES, Scan, scan};
-use super::{FileFault, Located};
+use crate::batch::{Located, SourceFault};
 
 /// All objects of some directories and files.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Loaded {
     /// Objects, by place; each key once.
     pub objects: Vec<Located>,
     /// What is not readable, sorted.
-    pub faults: Vec<FileFault>,
+    pub faults: Vec<SourceFault>,
     /// The text of standard input, if it was read: lines in it can't be found by reading again.
     pub stdin: Option<String>,
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, thread};
 
-use ferromesh_api::Key;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
@@ -18,26 +17,13 @@ use super::index::{Delta, Index};
 use super::load::{read_file, reader_of};
 use super::scan::{DANGLING, Scan, Stamp, route, scan};
 use super::signals::{Bell, Signals, Territory};
-use super::{FileFault, Located};
+use crate::batch::{Batch, Coverage, SourceFault};
 
 /// Everything is looked at now and then, whatever the kernel says: network file systems say
 /// nothing.
 const ROUND: Duration = Duration::from_secs(30);
 /// The same where a directory can't be watched.
 const ROUND_UNWATCHED: Duration = Duration::from_secs(1);
-
-/// What has changed since the last batch; one entry per key.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    /// Objects that are new or say something else, by place.
-    pub changed: Vec<Located>,
-    /// Objects that say the same at another place.
-    pub moved: Vec<Located>,
-    /// Objects that are gone.
-    pub removed: Vec<Key>,
-    /// All faults that there are now, sorted; not only new ones.
-    pub faults: Vec<FileFault>,
-}
 
 /// A directory that can't be watched at all.
 #[derive(Debug)]
@@ -125,9 +111,9 @@ struct Reader {
     stamps: BTreeMap<PathBuf, Stamp>,
     index: Index,
     /// What is wrong with directories, by the last look at everything.
-    directory_faults: Vec<FileFault>,
+    directory_faults: Vec<SourceFault>,
     /// All faults of the last batch.
-    reported: Vec<FileFault>,
+    reported: Vec<SourceFault>,
 }
 
 impl Reader {
@@ -153,6 +139,7 @@ impl Reader {
                     moved,
                     removed,
                     faults,
+                    coverage: Coverage::Complete,
                 };
                 if batches.blocking_send(batch).is_err() {
                     return;
@@ -282,7 +269,7 @@ impl Reader {
                 break looked;
             }
         };
-        let fault = |file: &Path, code, message, hint| FileFault {
+        let fault = |file: &Path, code, message, hint| SourceFault {
             file: Arc::from(file),
             line: 0,
             path: String::new(),

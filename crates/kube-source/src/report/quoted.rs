@@ -6,7 +6,7 @@ use ferromesh_mesh::path::Path;
 use ferromesh_mesh::quote::quoted;
 use serde_json::{Value, json};
 
-use crate::place::{Place, Within};
+use crate::place::{Home, Place, Within};
 use crate::yaml::{self, Segment, segments};
 
 /// The field at or below `path` of the object at `place` in a text that `error` quotes best;
@@ -29,7 +29,13 @@ fn object(text: &str, place: &Place) -> Option<Value> {
         let mut found = documents.filter(|document| document.index == index);
         Some(found.next()?.content)
     };
-    let content = document(text, place.document)?;
+    let content = match place.home {
+        Home::File {
+            path: _,
+            document: index,
+        } => document(text, index)?,
+        Home::ApiServer => return None,
+    };
     match &place.within {
         Within::Whole => Some(content),
         Within::Item(path) => at(&content, path).cloned(),
@@ -85,7 +91,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::field;
-    use crate::place::{Place, Within};
+    use crate::place::{Home, Place, Within};
 
     #[test]
     fn the_field_is_found_wherever_its_object_stands() {
@@ -132,8 +138,10 @@ data:
             (3, Within::Spec, "spec", None),
         ] {
             let place = Place {
-                file: Arc::from(Path::new("x")),
-                document,
+                home: Home::File {
+                    path: Arc::from(Path::new("x")),
+                    document,
+                },
                 within,
             };
             let field = field(text, &place, path, "Not supported field: NOPE");
