@@ -5,6 +5,8 @@
 mod arena;
 #[path = "authorization/bypass.rs"]
 mod bypass;
+#[path = "authorization/matrix.rs"]
+mod matrix;
 #[path = "authorization/policies.rs"]
 mod policies;
 #[path = "authorization/random.rs"]
