@@ -94,20 +94,21 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 fn describe(cluster: &Cluster, begin: Instant) {
     let place = cluster.place();
     println!(
-        "cluster {:?} is ready after {:.1?}; its node is {}, the host is {} in there",
+        "cluster {:?} is ready after {:.1?}; its node is {}, the host is {} in there\n\
+         \x20 export KUBECONFIG={}\n\
+         \x20 export PATH={}:$PATH\n\
+         \x20 kubectl get nodes\n\
+         \x20 nsenter --target {} --net curl http://ADDRESS-OF-A-POD-OR-SERVICE\n\
+         \x20 logs are in {}",
         place.name,
         begin.elapsed(),
         place.node(),
-        place.host()
+        place.host(),
+        place.kubeconfig().display(),
+        place.programs.display(),
+        cluster.leader(),
+        place.log().display()
     );
-    println!("  export KUBECONFIG={}", place.kubeconfig().display());
-    println!("  export PATH={}:$PATH", place.programs.display());
-    println!("  kubectl get nodes");
-    println!(
-        "  nsenter --target {} --net curl http://ADDRESS-OF-A-POD-OR-SERVICE",
-        cluster.leader()
-    );
-    println!("  logs are in {}", place.log().display());
 }
 
 fn status() {

@@ -138,7 +138,8 @@ impl Room {
             .find(|namespace| namespace["type"] == "network")
             .and_then(|namespace| namespace["path"].as_str())
             .expect("the sandbox has a network");
-        // As seen from outside of the cluster.
+        // As seen from outside of the cluster, where the link from /var/run would lead to the host's /run.
+        let network = network.strip_prefix("/var").unwrap_or(network);
         PathBuf::from(format!("/proc/{}/root{network}", self.cluster.leader()))
     }
 

@@ -25,13 +25,14 @@ pub fn start(name: &str, programs: &Path, images: &[PathBuf]) -> Result<Cluster,
     let folder = place::folder(name)?;
     let claim = Claim::take(&folder)?;
     if let Some(record) = Record::read(name)? {
-        if record.leader.is_alive() {
+        if record.leader.is_alive() && complete(&record.place).exists() {
             let cluster = Cluster { record };
+            cluster.resume()?;
             images.iter().try_for_each(|image| cluster.import(image))?;
             return Ok(cluster);
         }
+        // Its start was interrupted, or it is over. The folder goes, too, so the claim holds nothing.
         super::clear(&record)?;
-        // The folder is gone, so the claim holds nothing.
         drop(claim);
         return start(name, programs, images);
     }
@@ -95,7 +96,14 @@ fn begin(place: Place, images: &[PathBuf]) -> Result<Cluster, Failure> {
         cluster.wait_for_node()?;
         joined(rest)
     })?;
+    let complete = complete(cluster.place());
+    fs::write(&complete, "").map_err(at(&complete))?;
     Ok(cluster)
+}
+
+/// A file that is there since a cluster was ready for the first time.
+fn complete(place: &Place) -> PathBuf {
+    place.folder.join("complete")
 }
 
 fn joined(thread: std::thread::ScopedJoinHandle<'_, Result<(), Failure>>) -> Result<(), Failure> {
@@ -105,6 +113,20 @@ fn joined(thread: std::thread::ScopedJoinHandle<'_, Result<(), Failure>>) -> Res
 }
 
 impl Cluster {
+    /// Runs again what has ended, if something has.
+    fn resume(&self) -> Result<(), Failure> {
+        let ended = |program: &Program| !self.runs(*program);
+        let ended: Vec<_> = Program::ALL.into_iter().filter(ended).collect();
+        if ended.is_empty() {
+            return Ok(());
+        }
+        ended
+            .into_iter()
+            .try_for_each(|program| self.run(program))?;
+        self.wait_for_api()?;
+        self.wait_for_node()
+    }
+
     /// The images without which no pod runs.
     fn import_own(&self) -> Result<(), Failure> {
         until(STEP, "containerd answers", || {
