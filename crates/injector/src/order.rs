@@ -1,0 +1,32 @@
+//! Where our containers stand among the others.
+
+use serde_json::Value;
+
+use crate::choices::Placement;
+use crate::draft::Draft;
+use crate::gateway::Template;
+
+/// Puts our containers to their places: capture, then a native sidecar, before all other init containers, so that
+/// these are in the mesh. Before a sidecar that is a container, init containers have the network as it is: capture is
+/// set last.
+pub(crate) fn place(
+    draft: &mut Draft,
+    (template, placement): (Template, Placement),
+    proxy: Value,
+    capture: Option<Value>,
+) {
+    match (template, placement) {
+        (Template::Sidecar, Placement::Native) => {
+            draft.init_containers.insert(0, proxy);
+            if let Some(capture) = capture {
+                draft.init_containers.insert(0, capture);
+            }
+            return;
+        }
+        (Template::Sidecar, Placement::First) => draft.containers.insert(0, proxy),
+        (Template::Sidecar, Placement::Last) | (Template::Gateway, _) => {
+            draft.containers.push(proxy);
+        }
+    }
+    draft.init_containers.extend(capture);
+}
