@@ -11,8 +11,6 @@ use ferromesh_testkit::raw::{self, Handshake, Raw, Reply};
 use ferromesh_testkit::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::requests::Http;
-
 #[path = "tokens/claims.rs"]
 mod claims;
 #[path = "tokens/forged.rs"]
@@ -106,14 +104,14 @@ impl World {
 
     /// Sends a GET on a connection of its own.
     async fn send(&self, path: &str, headers: &[(&str, &str)]) -> Result<Reply, String> {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let http = Http {
-            headers: headers.iter().map(own).collect(),
-            ..Http::get(path)
-        };
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: server.shop\r\n{headers}\r\n");
         let exchange = async {
             let mut raw = Raw::open(self.server.inbound(PORT), &self.handshake).await?;
-            raw.send(&http.bytes()).await
+            raw.send(request.as_bytes()).await
         };
         exchange
             .await
