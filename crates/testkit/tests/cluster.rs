@@ -5,10 +5,14 @@
 
 #[path = "cluster/charts.rs"]
 mod charts;
+#[path = "cluster/definitions.rs"]
+mod definitions;
 #[path = "cluster/echo.rs"]
 mod echo;
 #[path = "cluster/faults.rs"]
 mod faults;
+#[path = "cluster/images.rs"]
+mod images;
 #[path = "cluster/names.rs"]
 mod names;
 #[path = "cluster/pods.rs"]
