@@ -3,10 +3,11 @@
 //! It judges manifests and shows what they mean to a proxy, offline, by the same lowering,
 //! linking and emission as the control plane. It knows no server and opens no connection.
 //!
-//! Reading order: `analyze`, `render`, `authz`.
+//! Reading order: `analyze`, `render`, `authz`, `inject`.
 
 mod analyze;
 mod authz;
+mod inject;
 mod output;
 mod render;
 
@@ -24,7 +25,8 @@ Examples:
   ferromesh analyze samples/shop --default-namespace ecommerce
   kubectl get virtualservices,destinationrules -A -o yaml | ferromesh analyze -
   ferromesh render --source dir:samples/shop --default-namespace ecommerce --proxy frontend-1.ecommerce
-  ferromesh authz test --source dir:samples/shop --default-namespace ecommerce --from frontend-1.ecommerce --to order-service:8000 -X POST --path /orders"
+  ferromesh authz test --source dir:samples/shop --default-namespace ecommerce --from frontend-1.ecommerce --to order-service:8000 -X POST --path /orders
+  kubectl get deployment web -o yaml | ferromesh inject -f - | kubectl apply -f -"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -35,6 +37,7 @@ struct Arguments {
 enum Command {
     Analyze(analyze::Arguments),
     Authz(authz::Arguments),
+    Inject(inject::Arguments),
     Render(render::Arguments),
 }
 
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Authz(arguments) => authz::run(&arguments),
+        Command::Inject(arguments) => inject::run(&arguments),
         Command::Render(arguments) => render::run(&arguments),
     };
     match outcome {
