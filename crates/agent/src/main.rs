@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use ferromesh_agent::{arguments, proxy};
+use ferromesh_agent::{arguments, capture, proxy};
 use ferromesh_chassis::{Failure, failure, leash};
 
 /// Gives one workload its Envoy: starts it, configures it from the control plane, watches over it and drains it.
@@ -32,6 +32,13 @@ Examples:
   ferromesh-agent proxy --plaintext-xds 127.0.0.1:15010 --workload web-0 --namespace shop \\
       --address 10.1.2.3 --interception-mode REDIRECT")]
     Proxy(Box<arguments::Arguments>),
+    /// Has the kernel bring a pod's traffic to its proxy: once, before the proxy and the application start.
+    ///
+    /// Needs root with CAP_NET_ADMIN, and nothing else. What it has set before is replaced.
+    #[command(after_long_help = "\
+Example:
+  ferromesh-agent capture --exclude-inbound-ports 9100 --exclude-outbound-ip-ranges 10.96.0.1/32")]
+    Capture(Box<capture::arguments::Arguments>),
     /// Runs a program that is killed when its parent dies.
     #[command(name = leash::SUBCOMMAND, hide = true)]
     Leash(leash::Arguments),
@@ -41,9 +48,18 @@ fn main() -> ExitCode {
     let Arguments { command } = ferromesh_chassis::arguments::read();
     let outcome = match command {
         Command::Proxy(arguments) => run(*arguments),
+        Command::Capture(arguments) => capture(*arguments),
         Command::Leash(arguments) => Err(leash::exec(arguments)),
     };
     failure::exit(outcome)
+}
+
+fn capture(arguments: capture::arguments::Arguments) -> Result<(), Failure> {
+    ferromesh_chassis::log::start(&arguments.log)?;
+    match arguments.scope()? {
+        Some(scope) => capture::run(&scope),
+        None => Ok(()),
+    }
 }
 
 fn run(arguments: arguments::Arguments) -> Result<(), Failure> {

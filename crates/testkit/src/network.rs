@@ -1,11 +1,10 @@
 //! Network namespaces, for what loopback addresses can't show: traffic that the kernel redirects. Only root can make them.
 
 use std::fs::File;
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -126,26 +125,28 @@ impl Namespace {
             .unwrap_or_else(|error| panic!("cannot listen on {address} in {}: {error}", self.name))
     }
 
-    /// Loads rules of nftables.
+    /// Runs a program in here until it ends, with the right to administer the network and no other.
     ///
     /// # Panics
-    /// When `nft` is missing or refuses them.
-    pub fn nft(&self, rules: &str) {
-        let mut command = Command::new("ip");
-        command
-            .args(["netns", "exec", &self.name, "nft", "-f", "-"])
-            .stdin(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("ip (iproute2) is installed");
-        let mut input = child.stdin.take().expect("stdin is piped");
-        // When nft is missing, nobody reads: its message says so.
-        let _ = input.write_all(rules.as_bytes());
-        drop(input);
-        let output = child.wait_with_output().expect("ip can be waited for");
+    /// When it fails.
+    pub fn administer(&self, program: &Path, arguments: &[&str]) {
+        let output = Command::new("ip")
+            .args([
+                "netns",
+                "exec",
+                &self.name,
+                "setpriv",
+                "--bounding-set=-all,+net_admin",
+            ])
+            .arg(program)
+            .args(arguments)
+            .output()
+            .expect("ip (iproute2) is installed");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
-            "nft (Debian: nftables) does not load the rules: {said}"
+            "{} {arguments:?}: {said}",
+            program.display()
         );
     }
 
