@@ -288,7 +288,7 @@ impl Feed {
                     Ok(Heard::Nothing) => continue,
                     Ok(Heard::Item(item, at)) => {
                         items.push(item);
-                        position = Some(at);
+                        position = Some(at).filter(|at| !at.is_empty()).or(position);
                     }
                     Ok(Heard::Position(at)) => position = Some(at),
                     Ok(Heard::All(at)) => {
@@ -305,9 +305,7 @@ impl Feed {
             if !items.is_empty() {
                 self.tell(Word::Items(items)).await;
             }
-            if let (Some(told), Some(position)) = (&mut self.position, position)
-                && !position.is_empty()
-            {
+            if let (Some(told), Some(position)) = (&mut self.position, position) {
                 *told = position;
             }
             outcome?;
