@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use ferromesh_api::Key;
 use ferromesh_dialects::{default_units, lower, object_ref};
+use ferromesh_kube_source::Source;
 use ferromesh_kube_source::batch::{Batch, Coverage};
-use ferromesh_kube_source::directory::Watch;
 use ferromesh_kube_source::report::Places;
 use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_xds_server::{Applied, Change, PlaneHandle};
@@ -59,8 +59,8 @@ impl Follower {
     }
 
     /// Follows the source. Ends only if the source or the compile loop has died.
-    pub async fn run(mut self, mut watch: Watch, started: Instant) {
-        let Some(first) = self.complete(&mut watch).await else {
+    pub async fn run(mut self, mut source: Source, started: Instant) {
+        let Some(first) = self.complete(&mut source).await else {
             return;
         };
         let defaults = default_units()
@@ -87,9 +87,9 @@ impl Follower {
     }
 
     /// Waits until all that is there has been read; until then it is told what is in the way.
-    async fn complete(&self, watch: &mut Watch) -> Option<Batch> {
+    async fn complete(&self, source: &mut Source) -> Option<Batch> {
         loop {
-            let batch = watch.next().await?;
+            let batch = source.next().await?;
             match batch.coverage {
                 Coverage::Complete => return Some(batch),
                 Coverage::Partial => self.news.tell(batch.faults),
