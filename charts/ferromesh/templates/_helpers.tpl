@@ -15,3 +15,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "ferromesh.clusterName" -}}
 ferromesh-{{ .Release.Namespace }}
 {{- end }}
+
+{{- define "ferromesh.injection" -}}
+{{- $own := dict
+  "image" (printf "%s/proxy:%s" .Values.image.registry .Values.image.tag)
+  "imagePullPolicy" .Values.image.pullPolicy
+  "rootNamespace" .Release.Namespace
+  "xdsAddress" (printf "ferromesh.%s.svc:15012" .Release.Namespace)
+  "trustDomain" (.Values.meshConfig.trustDomain | default "cluster.local") }}
+{{- merge (deepCopy .Values.injection) $own | toYaml }}
+{{- end }}

@@ -65,6 +65,15 @@ pub struct Arguments {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15014", value_parser = loopback)]
     pub debug_address: SocketAddr,
 
+    /// With --source kubernetes: where the API server asks about pods and about objects of the
+    /// mesh. Port 0 lets the system choose one.
+    #[arg(long, value_name = "IP:PORT", requires = "injection")]
+    pub webhook_address: Option<SocketAddr>,
+
+    /// How sidecars are injected: the settings of `ferromesh inject`, in YAML.
+    #[arg(long, value_name = "FILE")]
+    pub injection: Option<PathBuf>,
+
     /// Where readiness and metrics are served to the outside, and nothing else. Port 0 lets the
     /// system choose one.
     #[arg(long, value_name = "IP:PORT")]

@@ -6,8 +6,10 @@
 
 pub mod authority;
 pub mod keys;
+pub mod lease;
 pub mod reviewer;
 pub mod root_certificates;
+pub mod webhooks;
 
 use std::time::Duration;
 

@@ -19,6 +19,7 @@ use ferromesh_ca as ca;
 use ferromesh_chassis::{Failure, Shutdown};
 use ferromesh_identity::{Bundle, SpiffeId, TrustDomain};
 use ferromesh_mesh::decl::mesh_config::MeshConfig;
+use ferromesh_proto::trust::FetchResponse;
 use ferromesh_xds_server::{Credentials, Tls, TlsFault, Transport, server_config};
 use rustls::ServerConfig;
 use tokio::sync::watch;
@@ -70,6 +71,8 @@ pub struct Settings {
 pub struct Identity {
     /// What has been issued and refused, and until when anything can be signed.
     pub service: Arc<ca::Service>,
+    /// Who is trusted, our own trust domain first.
+    pub bundles: watch::Receiver<Arc<FetchResponse>>,
     config: watch::Receiver<Arc<ServerConfig>>,
     calls: Arc<Calls>,
 }
@@ -113,6 +116,7 @@ impl Identity {
         let identity = Self {
             config: config.subscribe(),
             calls: Arc::new(Calls::new(Arc::clone(&service), bundles.watch(), shutdown)),
+            bundles: bundles.watch(),
             service: Arc::clone(&service),
         };
         if let Home::Cluster(Cluster { client, .. }) = home {
@@ -133,6 +137,11 @@ impl Identity {
             config,
         ));
         Ok(identity)
+    }
+
+    /// What servers of the control plane show, and whom they believe.
+    pub fn tls(&self) -> watch::Receiver<Arc<ServerConfig>> {
+        self.config.clone()
     }
 
     /// How connections come to it.

@@ -8,28 +8,32 @@ use ferromesh_ca::Lifetimes;
 use ferromesh_chassis::failure::WRONG_USAGE;
 use ferromesh_chassis::{Failure, Shutdown, announce, listen, log, version};
 use ferromesh_identity::Certificate;
-use ferromesh_kube_source::directory::{OpenError, Watch};
 use ferromesh_kube_source::report::Places;
-use ferromesh_xds_server::{Limits, Plane, PlaneHandle, Transport, serve};
+use ferromesh_kube_source::yaml;
+use ferromesh_kube_source::{cluster, directory};
+use ferromesh_xds_server::Plane;
 use rustls::pki_types::CertificateDer;
-use tokio::net::TcpListener;
 
 use crate::arguments::{Arguments, RotateRoot, Source};
 use crate::cluster::Cluster;
 use crate::debug::{self, Pages};
+use crate::doors::Doors;
 use crate::findings::Findings;
 use crate::follow::Follower;
 use crate::identity::known::Known;
-use crate::identity::{self, Home, Identity};
+use crate::identity::{self, Home};
 use crate::jwks::address::Rules;
 use crate::jwks::fetch::Fetcher;
 use crate::jwks::store::Store;
 use crate::jwks::{self, Held, Jwks, Pace};
-use crate::metrics::{Authority, Metrics};
+use crate::metrics::Metrics;
 use crate::reporter::Reporter;
 
 /// How long the debug address may take to finish its answers at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// The ConfigMap whose key `mesh` is the mesh configuration.
+const MESH_CONFIG_MAP: &str = "ferromesh";
 
 /// The folder of fetched keys in the state directory.
 const JWKS: &str = "jwks";
@@ -59,6 +63,8 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         certificate_lifetime,
         plaintext_xds_address,
         debug_address,
+        webhook_address,
+        injection,
         health_address,
         jwks_blocked_cidrs,
         jwks_refresh,
@@ -77,6 +83,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     let mut doors = Doors {
         secured: None,
         plaintext: None,
+        admission: None,
         authority: metrics.authority.clone(),
     };
     if let Some(state) = state {
@@ -96,6 +103,12 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         let (listener, address) = listen::on("--plaintext-xds-address", address).await?;
         announced.push(("plaintext-xds", address));
         doors.plaintext = Some(listener);
+    }
+    if let Some((address, injection)) = webhook_address.zip(injection) {
+        let settings = injection_settings(&injection)?;
+        let (listener, address) = listen::on("--webhook-address", address).await?;
+        announced.push(("webhook", address));
+        doors.admission = Some((listener, Arc::new(settings)));
     }
     let (pages, debug_address) = listen::on("--debug-address", debug_address).await?;
     announced.push(("debug", debug_address));
@@ -178,80 +191,54 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     outcome
 }
 
-/// Where clients come in.
-struct Doors {
-    secured: Option<(TcpListener, identity::Settings)>,
-    plaintext: Option<TcpListener>,
-    /// Where the authority is shown that comes with the first.
-    authority: Authority,
-}
-
-impl Doors {
-    /// Serves at all of them, until the shutdown begins.
-    async fn serve(
-        self,
-        plane: PlaneHandle,
-        known: Arc<Known>,
-        shutdown: Shutdown,
-    ) -> Result<(), Failure> {
-        let Self {
-            secured,
-            plaintext,
-            authority,
-        } = self;
-        let end = || {
-            let shutdown = shutdown.clone();
-            async move { shutdown.begun().await }
-        };
-        let open = |listener, transport| {
-            serve(listener, transport, plane.clone(), Limits::default(), end())
-        };
-        let clear = async {
-            if let Some(listener) = plaintext {
-                open(listener, Transport::Loopback).await;
-            }
-        };
-        let guarded = async {
-            if let Some((listener, settings)) = secured {
-                // The trust domain stands in the source, which has to be read before.
-                let identity = tokio::select! {
-                    started = Identity::start(settings, known, shutdown.clone()) => started?,
-                    () = end() => return Ok(()),
-                };
-                authority.show(&identity.service);
-                open(listener, identity.transport()).await;
-            }
-            Ok(())
-        };
-        let (outcome, ()) = tokio::join!(guarded, clear);
-        outcome
-    }
-}
-
 /// Opens the source, and says where the authority is kept that goes with it.
 async fn open(
     source: Source,
     own_namespace: String,
     replica: String,
     default_namespace: &str,
-) -> Result<(Watch, Home), Failure> {
+) -> Result<(ferromesh_kube_source::Source, Home), Failure> {
     match source {
         Source::Directory(path) => {
-            let watch = Watch::open(&path, default_namespace).map_err(refused)?;
-            Ok((watch, Home::Directory))
+            let watch = directory::Watch::open(&path, default_namespace).map_err(refused)?;
+            let source = ferromesh_kube_source::Source::Directory(watch);
+            Ok((source, Home::Directory))
         }
         Source::Kubernetes => {
-            let client = kube::Client::try_default().await.map_err(|error| {
-                Failure::with_status(format!("--source kubernetes: {error}"), WRONG_USAGE)
-            })?;
-            let _home = Home::Cluster(Cluster {
+            let unusable =
+                |error| Failure::with_status(format!("--source kubernetes: {error}"), WRONG_USAGE);
+            let client = cluster::connect().await.map_err(unusable)?;
+            let settings = cluster::Settings {
+                client: client.clone(),
+                root_namespace: own_namespace.clone(),
+                mesh_config_map: MESH_CONFIG_MAP.to_owned(),
+                pace: cluster::Pace::default(),
+            };
+            let watch = cluster::Watch::open(settings).map_err(unusable)?;
+            let home = Home::Cluster(Cluster {
                 client,
                 namespace: own_namespace,
                 replica,
             });
-            Err(Failure::new("--source kubernetes: comes soon"))
+            Ok((ferromesh_kube_source::Source::Cluster(watch), home))
         }
     }
+}
+
+/// How sidecars are injected.
+fn injection_settings(file: &Path) -> Result<ferromesh_injector::Settings, Failure> {
+    let fault = |why: &dyn std::fmt::Display| {
+        let text = format!("--injection {}: {why}", file.display());
+        Failure::with_status(text, WRONG_USAGE)
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| fault(&error))?;
+    let yaml::Documents { documents, faults } = yaml::read(&text);
+    if let Some(error) = faults.first() {
+        return Err(fault(error));
+    }
+    let first = documents.into_iter().next();
+    let value = first.map_or(serde_json::Value::Null, |document| document.content);
+    ferromesh_injector::Settings::read(&value).map_err(|refusal| fault(&refusal))
 }
 
 /// Certificates that are trusted when keys are fetched.
@@ -301,10 +288,10 @@ pub fn rotate(arguments: &RotateRoot) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refused(error: OpenError) -> Failure {
+fn refused(error: directory::OpenError) -> Failure {
     let text = format!("--source: {error}");
     match error {
-        OpenError::Directory(..) => Failure::with_status(text, WRONG_USAGE),
-        OpenError::Watcher(_) => Failure::new(text),
+        directory::OpenError::Directory(..) => Failure::with_status(text, WRONG_USAGE),
+        directory::OpenError::Watcher(_) => Failure::new(text),
     }
 }

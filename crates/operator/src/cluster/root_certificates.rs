@@ -1,7 +1,7 @@
 //! The roots of the mesh in every namespace: the ConfigMap that pods mount before they know
 //! anything else, under Istio's name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ferromesh_proto::trust::FetchResponse;
@@ -12,6 +12,7 @@ use kube::runtime::watcher;
 use tokio::sync::watch;
 
 use super::{MANAGER, Pauses, told};
+use crate::identity::known::Namespaces;
 
 /// The ConfigMap.
 pub const NAME: &str = "istio-ca-root-cert";
@@ -25,7 +26,7 @@ const LEFT_ALONE: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 /// Keeps the ConfigMaps.
 pub struct RootCertificates {
     client: kube::Client,
-    namespaces: watch::Receiver<Arc<BTreeSet<Arc<str>>>>,
+    namespaces: watch::Receiver<Namespaces>,
     bundles: watch::Receiver<Arc<FetchResponse>>,
     /// What stands in each namespace.
     found: BTreeMap<String, String>,
@@ -35,7 +36,7 @@ impl RootCertificates {
     /// Nothing is known yet of what is there.
     pub fn new(
         client: kube::Client,
-        namespaces: watch::Receiver<Arc<BTreeSet<Arc<str>>>>,
+        namespaces: watch::Receiver<Namespaces>,
         bundles: watch::Receiver<Arc<FetchResponse>>,
     ) -> Self {
         Self {
@@ -123,7 +124,7 @@ impl RootCertificates {
             return true;
         };
         let mut is_done = true;
-        for namespace in namespaces.iter() {
+        for namespace in namespaces.keys() {
             let is_right = self.found.get(&**namespace) == Some(&own.pem);
             if is_right || LEFT_ALONE.contains(&&**namespace) {
                 continue;

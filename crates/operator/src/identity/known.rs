@@ -1,6 +1,6 @@
 //! What the source says of workloads and of the mesh, for those who may not wait for the compile loop.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ferromesh_api::{Key, Object};
@@ -35,13 +35,16 @@ const VERSION: [&str; 3] = [
     "version",
 ];
 
+/// The labels of each namespace.
+pub type Namespaces = Arc<BTreeMap<Arc<str>, BTreeMap<String, String>>>;
+
 /// What the compile loop has in force.
 #[derive(Debug)]
 pub struct Known {
     workloads: RwLock<HashMap<WorkloadName, Arc<workload::Workload>>>,
     /// Pods as the API server has them: also those that have finished and take no traffic.
     pods: RwLock<HashMap<WorkloadName, Pod>>,
-    namespaces: watch::Sender<Arc<BTreeSet<Arc<str>>>>,
+    namespaces: watch::Sender<Namespaces>,
     mesh: watch::Sender<Option<Arc<MeshConfig>>>,
     keys: watch::Sender<Wanted>,
     names: watch::Sender<()>,
@@ -66,13 +69,15 @@ impl Known {
         let mut namespaces = Arc::clone(&self.namespaces.borrow());
         let mut pods = self.pods.write().unwrap_or_else(PoisonError::into_inner);
         for object in changed {
-            match (object.group(), &*object.kind) {
+            let key = object.key();
+            match (&*key.group, &*key.kind) {
                 ("", "Pod") => {
                     let (name, pod) = read_pod(object);
                     pods.insert(name, pod);
                 }
                 ("", "Namespace") => {
-                    Arc::make_mut(&mut namespaces).insert(Arc::from(&*object.metadata.name));
+                    let labels = object.metadata.labels.clone();
+                    Arc::make_mut(&mut namespaces).insert(key.name, labels);
                 }
                 _ => {}
             }
@@ -95,7 +100,7 @@ impl Known {
     }
 
     /// Follows which namespaces there are.
-    pub fn follow_namespaces(&self) -> watch::Receiver<Arc<BTreeSet<Arc<str>>>> {
+    pub fn follow_namespaces(&self) -> watch::Receiver<Namespaces> {
         self.namespaces.subscribe()
     }
 

@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Annotations have YAML in them.
     ("injector", &["api", "yaml"]),
     ("chassis", &[]),
+    ("webhook", &["api", "mesh", "dialects", "injector"]),
     (
         "xds-server",
         &[
@@ -57,7 +58,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kube-source",
             "mesh",
             "proto",
+            "injector",
             "target-envoy",
+            "webhook",
             "xds",
             "xds-server",
         ],

@@ -1,0 +1,113 @@
+//! Where others come in: Envoys and agents, and the API server.
+
+use std::sync::Arc;
+
+use ferromesh_chassis::{Failure, Shutdown};
+use ferromesh_injector::NamespaceFacts;
+use ferromesh_webhook::{Admission, inject, validate};
+use ferromesh_xds_server::{Limits, PlaneHandle, Transport, serve};
+use tokio::net::TcpListener;
+
+use crate::cluster::lease::Candidate;
+use crate::cluster::webhooks::Webhooks;
+use crate::identity::known::Known;
+use crate::identity::{self, Home, Identity};
+use crate::metrics::Authority;
+
+/// Where clients come in.
+pub struct Doors {
+    /// Envoys and agents, by TLS.
+    pub secured: Option<(TcpListener, identity::Settings)>,
+    /// Envoys on this machine, without.
+    pub plaintext: Option<TcpListener>,
+    /// The API server, and how pods get their proxies.
+    pub admission: Option<(TcpListener, Arc<ferromesh_injector::Settings>)>,
+    /// Where the authority is shown that comes with the first.
+    pub authority: Authority,
+}
+
+impl Doors {
+    /// Serves at all of them, until the shutdown begins.
+    ///
+    /// # Errors
+    /// When there is nothing to sign with.
+    pub async fn serve(
+        self,
+        plane: PlaneHandle,
+        known: Arc<Known>,
+        shutdown: Shutdown,
+    ) -> Result<(), Failure> {
+        let Self {
+            secured,
+            plaintext,
+            admission,
+            authority,
+        } = self;
+        let end = || {
+            let shutdown = shutdown.clone();
+            async move { shutdown.begun().await }
+        };
+        let open = |listener, transport| {
+            serve(listener, transport, plane.clone(), Limits::default(), end())
+        };
+        let clear = async {
+            if let Some(listener) = plaintext {
+                open(listener, Transport::Loopback).await;
+            }
+        };
+        let guarded = async {
+            if let Some((listener, settings)) = secured {
+                let home = settings.home.clone();
+                // The trust domain stands in the source, which has to be read before.
+                let identity = tokio::select! {
+                    started = Identity::start(settings, Arc::clone(&known), shutdown.clone()) => started?,
+                    () = end() => return Ok(()),
+                };
+                authority.show(&identity.service);
+                let admitting = admit(admission, home, &identity, &known, &shutdown);
+                tokio::join!(open(listener, identity.transport()), admitting);
+            }
+            Ok(())
+        };
+        let (outcome, ()) = tokio::join!(guarded, clear);
+        outcome
+    }
+}
+
+/// Answers the API server, and has it ask.
+async fn admit(
+    admission: Option<(TcpListener, Arc<ferromesh_injector::Settings>)>,
+    home: Home,
+    identity: &Identity,
+    known: &Arc<Known>,
+    shutdown: &Shutdown,
+) {
+    let Some((listener, settings)) = admission else {
+        return;
+    };
+    let end = || {
+        let shutdown = shutdown.clone();
+        async move { shutdown.begun().await }
+    };
+    let namespaces = known.follow_namespaces();
+    let answers = Admission {
+        inject: Arc::new(move |body| {
+            inject(body, &settings, |name| NamespaceFacts {
+                name: name.to_owned(),
+                labels: namespaces.borrow().get(name).cloned().unwrap_or_default(),
+            })
+        }),
+        validate: Arc::new(validate),
+    };
+    let serving = ferromesh_webhook::serve(listener, identity.tls(), answers, end());
+    match home {
+        Home::Directory => serving.await,
+        Home::Cluster(cluster) => {
+            let candidate = Candidate::new(&cluster);
+            let webhooks = Webhooks::new(&cluster, candidate.follow(), identity.bundles.clone());
+            let keeping = tokio::spawn(webhooks.keep());
+            tokio::join!(serving, candidate.run(end()));
+            keeping.abort();
+        }
+    }
+}
