@@ -1,6 +1,8 @@
 //! Who may do what, judged three times: by a real Envoy, by `ferromesh authz test` (the probe), and by a referee that reads
 //! nothing but policies and the documentation.
 
+#[path = "authorization/actions.rs"]
+mod actions;
 #[path = "authorization/arena.rs"]
 mod arena;
 #[path = "authorization/bypass.rs"]

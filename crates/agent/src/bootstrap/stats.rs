@@ -57,7 +57,7 @@ const SUFFIXES: [&str; 31] = [
 
 /// Names of tags and the expressions that cut them out of names of statistics: the first group is cut out, the second is
 /// the value. Names of clusters have dots in them, so our control plane marks where they end by `;`, as Istio's does.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 9] = [
     ("cluster_name", r"^cluster\.((.+?(?=;)|[^.]+);?\.)"),
     ("tcp_prefix", r"^tcp\.((.+?(?=;)|[^.]+);?\.)"),
     ("response_code", r"_rq(_(\d{3}))$"),
@@ -67,6 +67,13 @@ const TAGS: [(&str, &str); 6] = [
         "listener_address",
         r"^listener\.((.+?(?=;)|[_.[:digit:]]*|[_\[\]aAbBcCdDeEfF[:digit:]]*);?\.)",
     ),
+    // What policies said, and what those said that are only tried.
+    ("authz_enforce_result", r"rbac(\.(allowed|denied))$"),
+    (
+        "authz_dry_run_action",
+        r"(\.istio_dry_run_(allow|deny|audit|custom)_)",
+    ),
+    ("authz_dry_run_result", r"(\.shadow_(allowed|denied))$"),
 ];
 
 /// The `stats_config` of the bootstrap.
