@@ -65,7 +65,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let acceptor = TlsAcceptor::from(Arc::clone(&config.borrow()));
+                let acceptor = acceptor(&config.borrow());
                 let router = router.clone();
                 tokio::spawn(async move {
                     connection(stream, acceptor, router).await;
@@ -79,6 +79,13 @@ pub async fn serve(
             }
         }
     }
+}
+
+/// With what is shown now. API servers speak HTTP/1.1 to webhooks, and some day HTTP/2.
+fn acceptor(config: &ServerConfig) -> TlsAcceptor {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
 }
 
 async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router) {
