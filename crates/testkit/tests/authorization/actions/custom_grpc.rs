@@ -41,7 +41,7 @@ fn header(key: &str, value: &str) -> HeaderValueOption {
 }
 
 #[tokio::test]
-async fn an_authorizer_by_grpc_knows_both_sides_and_decides() {
+async fn an_authorizer_by_grpc_knows_both_sides_and_the_request() {
     let text = json!({"includeRequestBodyInCheck": {"maxRequestBytes": 64}});
     let bytes = json!({"includeRequestBodyInCheck": {
         "maxRequestBytes": 4, "allowPartialMessage": true, "packAsBytes": true,
@@ -85,7 +85,12 @@ async fn an_authorizer_by_grpc_knows_both_sides_and_decides() {
         let asked = check.attributes.unwrap().request.unwrap().http.unwrap();
         assert_eq!((&*asked.body, &asked.raw_body[..]), (text, raw.as_bytes()));
     }
+}
 
+#[tokio::test]
+async fn an_authorizer_by_grpc_refuses_in_its_own_words() {
+    let mut scene = Scene::open(&providers(&[by_grpc("guard", &json!({}))])).await;
+    scene.apply(&[asking("guard", &["/bare"])]).await;
     let before = scene.server.echo().counters().requests;
     scene.by_grpc.say(said(PERMISSION_DENIED, None));
     assert_eq!(scene.get("front", "/bare").await.0, 403);

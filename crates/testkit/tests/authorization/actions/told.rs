@@ -57,6 +57,32 @@ async fn what_is_audited_is_logged_though_nothing_else_is() {
     assert_eq!(log.len(), 3, "{log:?}");
 }
 
+/// Asserts that Istio's names and labels tell of the dry run.
+async fn labelled_as_istio(scene: &Scene) {
+    let told = scene.server.ask_admin("/stats/prometheus").await;
+    let lines: Vec<_> = told
+        .lines()
+        .filter(|line| line.starts_with("envoy_http_rbac{") && line.contains("_8080\""))
+        .collect();
+    for (action, result, expected) in [
+        ("deny", "denied", 2),
+        ("deny", "allowed", 1),
+        ("allow", "allowed", 1),
+        ("allow", "denied", 2),
+    ] {
+        let labels = [
+            format!("authz_dry_run_action=\"{action}\""),
+            format!("authz_dry_run_result=\"{result}\""),
+        ];
+        let has = |line: &&&str| labels.iter().all(|label| line.contains(label));
+        let line = lines.iter().find(has).copied().unwrap_or_default();
+        assert!(
+            line.ends_with(&format!(" {expected}")),
+            "{labels:?}: {lines:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_dry_run_is_counted_and_changes_nothing() {
     let format = "%REQ(:PATH)% \
@@ -95,29 +121,7 @@ async fn a_dry_run_is_counted_and_changes_nothing() {
     ] {
         assert_eq!(count(kind, name), expected, "{kind}*{name}: {stats:?}");
     }
-    // By Istio's names and labels.
-    let told = scene.server.ask_admin("/stats/prometheus").await;
-    let lines: Vec<_> = told
-        .lines()
-        .filter(|line| line.starts_with("envoy_http_rbac{") && line.contains("_8080\""))
-        .collect();
-    for (action, result, expected) in [
-        ("deny", "denied", 2),
-        ("deny", "allowed", 1),
-        ("allow", "allowed", 1),
-        ("allow", "denied", 2),
-    ] {
-        let labels = [
-            format!("authz_dry_run_action=\"{action}\""),
-            format!("authz_dry_run_result=\"{result}\""),
-        ];
-        let has = |line: &&&str| labels.iter().all(|label| line.contains(label));
-        let line = lines.iter().find(has).copied().unwrap_or_default();
-        assert!(
-            line.ends_with(&format!(" {expected}")),
-            "{labels:?}: {lines:?}"
-        );
-    }
+    labelled_as_istio(&scene).await;
     // Those that count are counted apart.
     scene
         .apply(&[
