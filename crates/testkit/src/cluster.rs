@@ -4,12 +4,15 @@
 //! of it but a cable, control groups and a folder. It needs Linux and root. `make cluster` starts one for a person, and
 //! `make e2e` one for the tests in `crates/testkit/tests/cluster/`, which [join](Cluster::of_tests) it.
 //!
-//! Reading order: [`place`], [`program`], `configuration`, `identities`; `host` and `inner.sh`; `start`; [`room`], which tests are made of.
+//! Reading order: [`place`], [`program`], `configuration`, `identities`; `host` and `inner.sh`; `start`; [`room`] and [`own`], which tests are
+//! made of.
 
 mod claim;
 mod configuration;
 mod host;
 mod identities;
+pub mod installation;
+pub mod own;
 pub mod place;
 pub mod processes;
 pub mod program;
