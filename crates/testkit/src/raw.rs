@@ -9,7 +9,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
+    SupportedProtocolVersion,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -23,6 +24,9 @@ const LARGEST: usize = 64 << 10;
 
 /// By which the mesh's proxies know requests of each other.
 pub const HTTP: &[&str] = &["istio-http/1.1"];
+
+/// By which they know requests of HTTP/2 of each other.
+pub const HTTP2: &[&str] = &["istio-h2"];
 
 /// By which they know connections of each other.
 pub const TCP: &[&str] = &["istio-peer-exchange", "istio"];
@@ -59,6 +63,20 @@ impl Handshake {
             protocols,
             server_name,
         )
+    }
+
+    /// The first bytes of a client, for servers that must not read them. Nothing if it speaks in the clear.
+    ///
+    /// # Panics
+    /// When the server name is none.
+    pub fn hello(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Self::Tls(config, name) = self {
+            let name = ServerName::try_from(name.clone()).expect("a server name");
+            let mut client = ClientConnection::new(Arc::clone(config), name).expect("a client");
+            client.write_tls(&mut bytes).expect("memory takes all");
+        }
+        bytes
     }
 
     /// The same with this cryptography and these versions.
@@ -187,7 +205,7 @@ impl Raw {
         .await
     }
 
-    /// Sends bytes and reads as many back, as from an echo server.
+    /// Sends bytes and reads as many back, as from an echo server. What begins otherwise is read no further.
     ///
     /// # Errors
     /// When the connection ends before.
@@ -195,10 +213,11 @@ impl Raw {
         within(async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await?;
-            while self.unread.len() < bytes.len() {
+            while self.unread.len() < bytes.len() && bytes.starts_with(&self.unread) {
                 self.read().await?;
             }
-            Ok(self.unread.drain(..bytes.len()).collect())
+            let end = self.unread.len().min(bytes.len());
+            Ok(self.unread.drain(..end).collect())
         })
         .await
     }

@@ -15,8 +15,8 @@ pub enum Normalization {
 
 /// The path after normalisation; `None` if it is refused.
 pub(super) fn normalized(path: &str, how: Normalization) -> Option<String> {
-    // A fragment never belongs to a request: Envoy refuses it.
-    if path.contains('#') || path.contains('\0') {
+    // A fragment never belongs to a request, and a request is always for some path: Envoy refuses others.
+    if path.contains('#') || path.contains('\0') || !path.starts_with('/') {
         return None;
     }
     let (path, query) = match path.split_once('?') {
@@ -32,10 +32,7 @@ pub(super) fn normalized(path: &str, how: Normalization) -> Option<String> {
             path = path.replace(written, meant);
         }
     }
-    if !path.starts_with('/') {
-        return None;
-    }
-    let path = without_dots(&decoded(&path.replace('\\', "/"))?)?;
+    let path = without_dots(&decoded(&path.replace('\\', "/"))?);
     Some(
         match how {
             Normalization::None | Normalization::Base => path,
@@ -72,8 +69,8 @@ fn decoded(path: &str) -> Option<String> {
     Some(text)
 }
 
-/// Dot segments are resolved; `None` if they lead above the root.
-fn without_dots(path: &str) -> Option<String> {
+/// Dot segments are resolved; above the root is the root.
+fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let last = segments.len() - 1;
@@ -90,7 +87,7 @@ fn without_dots(path: &str) -> Option<String> {
             other => kept.push(other),
         }
     }
-    Some(format!("/{}", kept.join("/")))
+    format!("/{}", kept.join("/"))
 }
 
 fn merged(path: &str) -> String {

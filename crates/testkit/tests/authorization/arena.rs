@@ -1,27 +1,27 @@
 //! A server behind a real Envoy, and clients of every kind in front of it.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::time::{SystemTime, UNIX_EPOCH};
+#[path = "arena/emitted.rs"]
+mod emitted;
+#[path = "arena/envoy.rs"]
+mod envoy;
+#[path = "arena/referee.rs"]
+mod referee;
 
-use ferromesh_compiler::acceptance::Acceptance;
-use ferromesh_compiler::{Certificates, Compiler, Interception, Proxy, Tables};
-use ferromesh_envoy::Message;
-use ferromesh_envoy::listener::Listener;
-use ferromesh_kube_source::directory;
-use ferromesh_mesh::name::{Namespace, WorkloadName};
-use ferromesh_target_envoy::Kind as Resource;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
 use ferromesh_testkit::addresses::Addresses;
+use ferromesh_testkit::authority::{Authority, Issued};
 use ferromesh_testkit::echo::Kind;
 use ferromesh_testkit::manifests::Manifests;
 use ferromesh_testkit::mesh::{Mesh, Settings, Workload, manifest};
-use ferromesh_testkit::oracle::{self, Normalization, Peer};
-use ferromesh_testkit::raw::{self, Certified, Handshake, Raw};
-use ferromesh_testkit::replica::Replica;
+use ferromesh_testkit::oracle::Normalization;
+use ferromesh_testkit::raw::{Certified, Handshake};
 use ferromesh_testkit::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::requests::Case;
+use crate::requests::Client;
+use envoy::Connections;
 
 /// The ports of the server.
 pub const HTTP: u16 = 8080;
@@ -34,6 +34,13 @@ pub const CLIENTS: [(&str, &str, &str); 4] = [
     ("back", "shop", "back"),
     ("alien", "other", "front"),
     ("nobody", "other", "nobody"),
+];
+
+/// The identities of those whom another authority certifies: trust domain, namespace and account. The first trust domain
+/// is an alias of ours.
+pub const FRIENDS: [(&str, &str, &str); 2] = [
+    ("td.example", "shop", "front"),
+    ("far.example", "shop", "front"),
 ];
 
 /// What a case came to.
@@ -54,16 +61,48 @@ pub enum Outcome {
 pub struct Arena {
     pub mesh: Mesh,
     pub server: Workload,
-    handshakes: BTreeMap<(usize, bool), Handshake>,
+    normalization: Normalization,
+    /// The trust domain of the mesh and its aliases.
+    trust_domains: Vec<String>,
+    handshakes: BTreeMap<(Client, &'static [&'static str]), Handshake>,
     certificates: Vec<Certified>,
+    friends: Vec<Issued>,
     round: u64,
-    open: BTreeMap<(usize, u16, IpAddr), Raw>,
+    open: Connections,
     _addresses: Addresses,
 }
 
 impl Arena {
-    /// Starts everything, under these settings of the mesh.
-    pub async fn start(configuration: &str) -> Self {
+    /// A mesh of one trust domain, with this normalisation of paths.
+    pub async fn start(normalization: Normalization) -> Self {
+        let names = vec!["cluster.local".to_owned()];
+        Self::of(normalization, names, "").await
+    }
+
+    /// A mesh whose trust domain has an alias, and that knows the authority of another one beside.
+    pub async fn federated(normalization: Normalization) -> Self {
+        let [(alias, ..), (other, ..)] = FRIENDS;
+        let authority = Authority::new("of the friends");
+        let pem: String = authority
+            .pem()
+            .lines()
+            .map(|line| format!("    {line}\n"))
+            .collect();
+        let more = format!(
+            "trustDomainAliases: [{alias}]\ncaCertificates:\n\
+             - trustDomains: [{alias}, {other}]\n  pem: |\n{pem}"
+        );
+        let names = vec!["cluster.local".to_owned(), alias.to_owned()];
+        let mut arena = Self::of(normalization, names, &more).await;
+        for (trust_domain, namespace, account) in FRIENDS {
+            let id = format!("spiffe://{trust_domain}/ns/{namespace}/sa/{account}");
+            arena.friends.push(authority.issue(&[&id]));
+        }
+        arena
+    }
+
+    /// Starts everything, with these further settings of the mesh.
+    async fn of(normalization: Normalization, trust_domains: Vec<String>, more: &str) -> Self {
         let mut addresses = Addresses::take();
         let server = Settings::new("server-1", "shop", &mut addresses)
             .account("server")
@@ -71,18 +110,15 @@ impl Arena {
             .port(Kind::Tcp, TCP)
             .port(Kind::Mixed, DETECT);
         let manifests = Manifests::new();
-        manifests.write("mesh.yaml", configuration);
-        let mut text = manifest::pod(&server, &[("app", "server")]);
-        text += &manifest::service(
-            "shop",
-            "server",
-            &[("http", 80, HTTP), ("tcp", 90, TCP), ("any", 70, DETECT)],
+        let name = name(normalization);
+        manifests.write(
+            "mesh.yaml",
+            &format!(
+                "outboundTrafficPolicy: {{mode: REGISTRY_ONLY}}\n\
+                 pathNormalization: {{normalization: {name}}}\n{more}"
+            ),
         );
-        for (name, namespace, account) in CLIENTS {
-            let client = Settings::new(name, namespace, &mut addresses).account(account);
-            text += &manifest::pod(&client, &[("app", name)]);
-        }
-        manifests.write("world.yaml", &text);
+        manifests.write("world.yaml", &world(&server, &mut addresses));
         let mesh = Mesh::start(manifests).await;
         let server = mesh.workload(server).await;
         let mut certificates = Vec::new();
@@ -92,10 +128,13 @@ impl Arena {
         Self {
             mesh,
             server,
+            normalization,
+            trust_domains,
             handshakes: BTreeMap::new(),
             certificates,
+            friends: Vec::new(),
             round: 0,
-            open: BTreeMap::new(),
+            open: Connections::new(),
             _addresses: addresses,
         }
     }
@@ -124,177 +163,44 @@ impl Arena {
                 .server
                 .ask_admin("/config_dump?resource=dynamic_listeners")
                 .await;
-            let listeners = self.listeners();
             let has = dump.matches(&name).count();
             // Each of the three ports has its own listener, with one chain or more.
-            if has >= listeners && !dump.contains("warming_state") {
+            if has >= 3 && !dump.contains("warming_state") {
                 Ok(())
             } else {
-                Err(format!(
-                    "{has} of {listeners}: {:?}",
-                    self.mesh.operator().log()
-                ))
+                Err(format!("{has} of 3: {:?}", self.mesh.operator().log()))
             }
         })
         .await;
-    }
-
-    fn listeners(&self) -> usize {
-        3
-    }
-
-    /// What the mesh configuration means for the referee.
-    pub fn referee(&self, normalization: Normalization) -> oracle::Mesh {
-        oracle::Mesh {
-            trust_domains: vec!["cluster.local".to_owned()],
-            normalization,
-        }
-    }
-
-    /// Who a client is for the referee.
-    pub fn peer(client: Option<usize>) -> Option<Peer> {
-        let (_, namespace, account) = CLIENTS.get(client?)?;
-        Some(Peer {
-            trust_domain: "cluster.local".to_owned(),
-            namespace: (*namespace).to_owned(),
-            account: (*account).to_owned(),
-        })
     }
 
     /// Where a port of the server is.
     pub fn address(&self, port: u16) -> SocketAddr {
         self.server.inbound(port)
     }
+}
 
-    fn handshake(&mut self, client: Option<usize>, is_http: bool) -> Handshake {
-        let Some(client) = client else {
-            return Handshake::Plaintext;
-        };
-        let protocols = if is_http { raw::HTTP } else { raw::TCP };
-        let certificate = &self.certificates[client];
-        self.handshakes
-            .entry((client, is_http))
-            .or_insert_with(|| Handshake::tls(Some(certificate), protocols, "server.shop"))
-            .clone()
+/// How the mesh configuration calls it.
+pub fn name(normalization: Normalization) -> &'static str {
+    match normalization {
+        Normalization::None => "NONE",
+        Normalization::Base => "BASE",
+        Normalization::MergeSlashes => "MERGE_SLASHES",
+        Normalization::DecodeAndMergeSlashes => "DECODE_AND_MERGE_SLASHES",
     }
+}
 
-    /// What Envoy makes of a case.
-    pub async fn envoy(&mut self, case: &Case) -> Outcome {
-        let to = self.address(case.port);
-        let handshake = self.handshake(case.client, case.http.is_some());
-        let key = (
-            case.client.map_or(usize::MAX, |it| it),
-            case.port,
-            case.source,
-        );
-        let Some(http) = &case.http else {
-            let echoed = async {
-                let mut raw = Raw::open_from(case.source, to, &handshake).await?;
-                raw.echo(b"\0hello\n").await
-            };
-            return match echoed.await {
-                // What comes back may be an alert of TLS.
-                Ok(echoed) if echoed == b"\0hello\n" => Outcome::Allowed,
-                Ok(_) | Err(_) => Outcome::Reset,
-            };
-        };
-        // A connection that was kept may have been closed in the meantime; a fresh one may not.
-        for is_fresh in [false, true] {
-            let kept = self.open.remove(&key).filter(|_| !is_fresh);
-            let mut raw = match kept {
-                Some(raw) => raw,
-                None => match Raw::open_from(case.source, to, &handshake).await {
-                    Ok(raw) => raw,
-                    Err(_) => return Outcome::Reset,
-                },
-            };
-            let Ok(reply) = raw.send(&http.bytes()).await else {
-                continue;
-            };
-            if reply.header("connection") != "close" {
-                self.open.insert(key, raw);
-            }
-            return match reply.status {
-                200 => Outcome::Allowed,
-                400 => Outcome::BadRequest,
-                401 => Outcome::Challenged,
-                403 => Outcome::Denied,
-                other => panic!("{other}: {} for {case:?}", reply.text()),
-            };
-        }
-        Outcome::Reset
+/// The server, its service, and the pods of the clients.
+fn world(server: &Settings, addresses: &mut Addresses) -> String {
+    let mut text = manifest::pod(server, &[("app", "server")]);
+    text += &manifest::service(
+        "shop",
+        "server",
+        &[("http", 80, HTTP), ("tcp", 90, TCP), ("any", 70, DETECT)],
+    );
+    for (name, namespace, account) in CLIENTS {
+        let client = Settings::new(name, namespace, addresses).account(account);
+        text += &manifest::pod(&client, &[("app", name)]);
     }
-
-    /// What the probe makes of a case.
-    pub fn probe(&self, listeners: &BTreeMap<u16, Listener>, case: &Case) -> Outcome {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("after 1970")
-            .as_secs();
-        let request = case.asked_of_probe(self.address(case.port), now);
-        let verdict = ferromesh_probe::ask(&listeners[&case.port], &request);
-        match verdict.outcome {
-            ferromesh_probe::Outcome::Allowed => Outcome::Allowed,
-            ferromesh_probe::Outcome::Denied { status: 400, .. } => Outcome::BadRequest,
-            ferromesh_probe::Outcome::Denied { status: 403, .. } => Outcome::Denied,
-            ferromesh_probe::Outcome::Challenged { .. } => Outcome::Challenged,
-            ferromesh_probe::Outcome::Reset { .. } => Outcome::Reset,
-            other => panic!("{other:?} for {case:?}"),
-        }
-    }
-
-    /// The listeners as they would be for these policies.
-    pub fn emitted_for(&self, objects: &[Value]) -> BTreeMap<u16, Listener> {
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-        self.mesh
-            .manifests()
-            .write("policies.json", &list.to_string());
-        self.emitted()
-    }
-
-    /// The server's listeners by port, as they are emitted for the manifests as they are now.
-    pub fn emitted(&self) -> BTreeMap<u16, Listener> {
-        let objects = directory::load(&[self.mesh.manifests().path()], "default").objects;
-        let mut acceptance = Acceptance::new();
-        let mut compiler = Compiler::new();
-        for unit in ferromesh_dialects::default_units() {
-            compiler.replace(acceptance.replace(unit.into()).expect("a unit in force"));
-        }
-        for located in &objects {
-            let unit = ferromesh_dialects::lower(&located.object);
-            if let Some(unit) = acceptance.replace(unit.into()) {
-                compiler.replace(unit);
-            }
-        }
-        let settings = self.server.settings();
-        let proxy = compiler.open(Proxy {
-            workload: WorkloadName {
-                namespace: Namespace::from(&*settings.namespace),
-                name: settings.name.as_str().into(),
-            },
-            interception: Interception::None(ferromesh_compiler::Bound {
-                inbound: settings.address,
-                app: settings.app,
-                outbound: settings.outbound,
-                http_proxy_port: None,
-            }),
-            tables: Tables::Separate,
-            certificates: Certificates::Sds,
-        });
-        let mut replica = Replica::default();
-        replica.apply(compiler.compile());
-        let mut listeners = BTreeMap::new();
-        for ((kind, name), body) in replica.served(proxy) {
-            if kind == Resource::Listener {
-                let listener = Listener::decode(&*body).expect("a listener");
-                for port in [HTTP, TCP, DETECT] {
-                    if name == format!("{}_{port}", settings.address) {
-                        listeners.insert(port, listener.clone());
-                    }
-                }
-            }
-        }
-        assert_eq!(listeners.len(), 3, "each port has a listener");
-        listeners
-    }
+    text
 }

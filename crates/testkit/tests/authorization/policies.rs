@@ -33,13 +33,42 @@ impl Pick {
 }
 
 pub const METHODS: [&str; 4] = ["GET", "POST", "DELETE", "PUT"];
-pub const HOSTS: [&str; 4] = [
+pub const HOSTS: [&str; 9] = [
+    "server.shop",
     "server.shop",
     "Server.Shop",
     "server.shop:80",
+    "SERVER.SHOP:8080",
+    "server.shop.",
+    "a.server.shop",
     "other.example",
+    "other.example:80",
 ];
-pub const SEGMENTS: [&str; 6] = ["admin", "api", "v1", "x", "admin.html", "Admin"];
+pub const SEGMENTS: [&str; 22] = [
+    "admin",
+    "admin",
+    "api",
+    "api",
+    "v1",
+    "v1",
+    "x",
+    "x",
+    "admin.html",
+    "Admin",
+    // What normalisation is about.
+    "",
+    ".",
+    "..",
+    "%2e%2E",
+    "%61dmin",
+    "admin%2fv1",
+    "x%5C..",
+    "admin;x",
+    "v1%3Fx",
+    "v1%20",
+    "a:b",
+    "%7e",
+];
 pub const HEADERS: &[(&str, &[&str])] = &[
     ("x-role", &["admin", "user", "admin-2"]),
     ("x-team", &["red", "blue"]),
@@ -59,6 +88,9 @@ const SOURCE: [Field; 6] = [
             "*/sa/front",
             "cluster.local/ns/other/sa/nobody",
             "td.example/ns/shop/sa/front",
+            "td.example/ns/shop/*",
+            "far.example/ns/shop/sa/front",
+            "old.example/ns/shop/sa/front",
         ],
     ),
     (
@@ -84,7 +116,13 @@ const SOURCE: [Field; 6] = [
     (
         "trustDomains",
         "notTrustDomains",
-        &["cluster.local", "td.example", "cluster*", "*"],
+        &[
+            "cluster.local",
+            "td.example",
+            "far.example",
+            "cluster*",
+            "*",
+        ],
     ),
 ];
 
@@ -98,6 +136,9 @@ const OPERATION: [Field; 4] = [
             "server.shop:80",
             "*.example",
             "server*",
+            "server.shop:*",
+            "server.shop.",
+            "*.SHOP",
             "*",
         ],
     ),
@@ -115,12 +156,15 @@ const OPERATION: [Field; 4] = [
             "/{*}/v1",
             "/api/{**}",
             "/{*}/admin/{*}",
+            "//admin",
+            "/x/v1",
+            "/admin%2Fv1",
         ],
     ),
     ("ports", "notPorts", &["8080", "9090", "7070"]),
 ];
 
-const CONDITIONS: [(&str, &[&str]); 14] = [
+const CONDITIONS: [(&str, &[&str]); 16] = [
     (
         "request.headers[x-role]",
         &["admin", "adm*", "*2", "*", "admin,user"],
@@ -129,7 +173,14 @@ const CONDITIONS: [(&str, &[&str]); 14] = [
     ("source.ip", &["127.0.0.1", "127.0.1.0/24"]),
     ("remote.ip", &["127.0.0.0/8", "10.0.0.0/24"]),
     ("source.namespace", &["shop", "*er"]),
-    ("source.principal", &["cluster.local/ns/shop/sa/back", "*"]),
+    (
+        "source.principal",
+        &[
+            "cluster.local/ns/shop/sa/front",
+            "td.example/ns/shop/sa/back",
+            "*",
+        ],
+    ),
     (
         "source.serviceAccount",
         &["shop/front", "front", "other/nobody"],
@@ -137,7 +188,18 @@ const CONDITIONS: [(&str, &[&str]); 14] = [
     ("request.auth.principal", &["issuer.example/alice", "*"]),
     ("request.auth.audiences", &["web", "we*", "*"]),
     ("request.auth.presenter", &["app", "*"]),
-    ("request.auth.claims[groups]", &["dev", "ops", "d*", "*"]),
+    (
+        "request.auth.claims[groups]",
+        &["dev", "ops", "dev ops", "d*", "*"],
+    ),
+    (
+        "request.auth.claims[scope]",
+        &["read", "write", "read write", "*all"],
+    ),
+    (
+        "request.auth.claims[title]",
+        &["head", "head of sales", "*sales"],
+    ),
     ("request.auth.claims[realm][roles]", &["editor", "*or"]),
     ("destination.port", &["8080", "9090"]),
     ("connection.sni", &["server.shop", "*.shop", "*"]),
