@@ -60,7 +60,8 @@ pub fn image(name: &str) -> PathBuf {
     path
 }
 
-fn workspace() -> &'static Path {
+/// The folder of the workspace.
+pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)

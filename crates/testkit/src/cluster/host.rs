@@ -10,7 +10,7 @@ use ferromesh_chassis::Failure;
 use rustix::process::Signal;
 
 use super::place::Place;
-use super::processes::Process;
+use super::processes::{self, Process};
 use super::{at, fault, until};
 
 /// The first process of a cluster.
@@ -53,6 +53,29 @@ pub fn check() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// How many instances of inotify a cluster takes. It is about twenty, and more while programs start again.
+const WATCHERS: usize = 30;
+
+/// Says whether there is one of the few things of the kernel's that clusters share, which fails kubelets in odd ways.
+///
+/// # Errors
+/// When too few instances of inotify are left.
+pub fn check_watchers() -> Result<(), Failure> {
+    let limit = "/proc/sys/fs/inotify/max_user_instances";
+    let most = fs::read_to_string(limit).ok();
+    let Some(most) = most.and_then(|text| text.trim().parse::<usize>().ok()) else {
+        return Ok(());
+    };
+    let taken = processes::watchers();
+    if most >= taken + WATCHERS {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{taken} of {most} instances of inotify are taken, and a cluster needs {WATCHERS}: remove a cluster \
+         (`ferromesh-cluster status` shows them), or allow more (sysctl fs.inotify.max_user_instances)"
+    )))
 }
 
 /// Makes the namespaces and connects them with the host. Returns their first process, which ends with all others in there.

@@ -66,6 +66,17 @@ impl Process {
     }
 }
 
+/// How many instances of inotify the processes of this machine have.
+pub fn watchers() -> usize {
+    all()
+        .flat_map(|id| fs::read_dir(folder(id).join("fd")).into_iter().flatten())
+        .flatten()
+        .filter(|file| {
+            fs::read_link(file.path()).is_ok_and(|target| target.ends_with("anon_inode:inotify"))
+        })
+        .count()
+}
+
 fn folder(id: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{id}"))
 }

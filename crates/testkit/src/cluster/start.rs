@@ -36,6 +36,7 @@ pub fn start(name: &str, programs: &Path, images: &[PathBuf]) -> Result<Cluster,
         drop(claim);
         return start(name, programs, images);
     }
+    host::check_watchers()?;
     let place = settle(name, folder, programs)?;
     match begin(place.clone(), images) {
         Ok(cluster) => Ok(cluster),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ferromesh_api::crd::{definition::Definition, definitions};
-use ferromesh_testkit::cluster::Cluster;
+use ferromesh_testkit::cluster::own::Own;
 use ferromesh_testkit::cluster::room::{Room, check};
 use serde_json::{Value, json};
 
@@ -24,28 +24,10 @@ metadata: {name: kept}
 spec: {hosts: [shop], http: [{route: [{destination: {host: shop}}]}]}
 ";
 
-/// A cluster that goes with the test.
-struct Own(Cluster, String);
-
-impl Own {
-    fn start(name: &str) -> Self {
-        let name = format!("{name}-{}", std::process::id());
-        let programs = Cluster::of_tests().place().programs.clone();
-        let cluster = Cluster::start(&name, &programs, &[]);
-        Self(cluster.unwrap_or_else(|error| panic!("{error}")), name)
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = Cluster::remove(&self.1);
-    }
-}
-
 #[test]
 fn they_take_the_place_of_istios_and_stay() {
-    let own = Own::start("definitions");
-    let cluster = &own.0;
+    let own = Own::start("definitions", &[]);
+    let cluster = &*own;
     let room = Room::new(cluster, "definitions", &[]);
     let helm = |arguments: &[&str]| check(cluster.helm().args(arguments));
 
@@ -82,8 +64,8 @@ fn they_take_the_place_of_istios_and_stay() {
 
 #[test]
 fn they_can_be_applied_without_helm() {
-    let own = Own::start("plain");
-    let room = Room::new(&own.0, "plain", &[]);
+    let own = Own::start("plain", &[]);
+    let room = Room::new(&own, "plain", &[]);
     // On the client's side, too: each fits into the annotation.
     room.kubectl(&["apply", "-f", PLAIN]);
     established(&room);

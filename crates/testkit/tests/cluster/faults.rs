@@ -1,27 +1,15 @@
 //! Programs of the cluster that end and come back. They are in a cluster of their own, so that no other test sees it.
 
-use ferromesh_testkit::cluster::Cluster;
+use ferromesh_testkit::cluster::own::Own;
 use ferromesh_testkit::cluster::program::Program;
 use ferromesh_testkit::cluster::room::Room;
 use ferromesh_testkit::{programs, wait};
 
 use crate::echo;
 
-struct Own(String);
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = Cluster::remove(&self.0);
-    }
-}
-
 #[tokio::test]
 async fn the_api_server_and_the_kubelet_end_and_come_back_while_pods_go_on() {
-    let own = Own(format!("faults-{}", std::process::id()));
-    let image = programs::image("echo");
-    let built = Cluster::of_tests().place().programs.clone();
-    let cluster =
-        Cluster::start(&own.0, &built, &[image]).unwrap_or_else(|error| panic!("{error}"));
+    let cluster = Own::start("faults", &[programs::image("echo")]);
     let room = Room::new(&cluster, "faults", &[]);
     echo::deploy(&room, 1);
     let pod = room.kubectl(&[

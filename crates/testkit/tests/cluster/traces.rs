@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use ferromesh_testkit::cluster::Cluster;
+use ferromesh_testkit::cluster::own::Own;
 use ferromesh_testkit::cluster::place::Place;
 use ferromesh_testkit::cluster::program::Program;
 use ferromesh_testkit::cluster::record::Record;
@@ -65,9 +66,9 @@ fn a_second_cluster_serves_beside_the_first_and_leaves_no_trace() {
     let first = Cluster::of_tests();
     let name = format!("second-{}", std::process::id());
     let before = traces(&name);
-    let image = programs::image("echo");
-    let second = Cluster::start(&name, &first.place().programs, &[image])
-        .unwrap_or_else(|error| panic!("{error}"));
+    let second = Own::start("second", &[programs::image("echo")]);
+    let place = second.place().clone();
+    assert_eq!(place.name, name);
     assert_ne!(first.place().node(), second.place().node());
     {
         let room = Room::new(&second, "beside", &[]);
@@ -76,11 +77,10 @@ fn a_second_cluster_serves_beside_the_first_and_leaves_no_trace() {
         assert_eq!(answers[0]["status"], 200, "{answers:?}");
     }
     assert_ne!(traces(&name), before, "nothing that could stay is seen");
-    Cluster::remove(&name).unwrap_or_else(|error| panic!("{error}"));
-    assert!(!second.runs(Program::ApiServer));
+    drop(second);
     let after = traces(&name);
     let left: Vec<_> = after.difference(&before).collect();
     assert!(left.is_empty(), "{left:?}");
-    assert!(!second.place().folder.exists());
+    assert!(!place.folder.exists());
     assert!(first.runs(Program::ApiServer));
 }
