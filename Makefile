@@ -12,7 +12,7 @@ BED = $(CARGO) run --locked --quiet --package ferromesh-testkit --bin ferromesh-
 # What of the suites `make e2e` runs: a part of a name of tests, or nothing.
 TESTS ?=
 
-.PHONY: help demo test test-root bench fuzz fmt cluster cluster-down images e2e
+.PHONY: help demo test test-root bench fuzz fmt cluster cluster-down cluster-images images e2e
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -52,6 +52,9 @@ cluster: ## a real Kubernetes cluster of one node on this machine (NAME=default;
 
 cluster-down: ## remove that cluster with every trace of it (NAME=default)
 	@$(BED) down --name $(NAME)
+
+cluster-images: ## build the images and load them into that cluster (NAME=default)
+	@archives=$$($(CARGO) xtask images) && $(BED) import --name $(NAME) $$archives
 
 images: ## the images as OCI archives in target/images, without Docker
 	@$(CARGO) xtask images

@@ -183,9 +183,12 @@ impl Cluster {
             // What they keep between calls goes with the cluster.
             .env("HOME", self.place().folder.join("home"))
             .env("KUBECACHEDIR", self.place().folder.join("home"))
-            .env_remove("HTTP_PROXY")
-            .env_remove("HTTPS_PROXY")
             .stdin(Stdio::null());
+        for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
+            command
+                .env_remove(proxy)
+                .env_remove(proxy.to_ascii_uppercase());
+        }
         command
     }
 

@@ -134,7 +134,10 @@ fn connect(place: &Place, leader: Process) -> Result<(), Failure> {
     ])?;
     let network = format!("{}/24", place.host());
     ip(&["address", "add", &network, "dev", &interface])?;
-    ip(&["link", "set", &interface, "up"])
+    ip(&["link", "set", &interface, "up"])?;
+    // The host reaches pods at their own addresses. The route goes with the interface.
+    let node = place.node().to_string();
+    ip(&["route", "add", &place.pods(), "via", &node])
 }
 
 fn ip(arguments: &[&str]) -> Result<(), Failure> {

@@ -60,7 +60,7 @@ impl Place {
         Ipv4Addr::new(10, 77, self.number, 1)
     }
 
-    /// The network of the pods.
+    /// The network of the pods, which the host has a route to.
     pub fn pods(&self) -> String {
         format!("10.244.{}.0/24", self.number)
     }

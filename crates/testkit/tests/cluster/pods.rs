@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use ferromesh_testkit::client::{Connection, Protocol};
+use ferromesh_testkit::client::{Connection, Protocol, Request};
 use ferromesh_testkit::cluster::Cluster;
 use ferromesh_testkit::cluster::room::Room;
 use ferromesh_testkit::{network, wait};
@@ -67,6 +67,21 @@ fn what_a_test_sends_from_the_network_of_a_pod_comes_from_its_address() {
         Ok::<_, String>(connection.local_address().ip().to_string())
     });
     assert_eq!(found.as_deref(), Ok(address));
+}
+
+#[tokio::test]
+async fn the_host_reaches_pods_at_their_own_addresses() {
+    let room = Room::new(&Cluster::of_tests(), "host", &[]);
+    echo::deploy(&room, 1);
+    let address = room.kubectl(&[
+        "get",
+        "pods",
+        "--output",
+        "jsonpath={.items[0].status.podIP}",
+    ]);
+    let to: SocketAddr = format!("{address}:8080").parse().expect("an address");
+    let answer = Request::get("echo", "/status/202").send(to).await;
+    assert_eq!(answer.expect("an answer").status, 202);
 }
 
 #[test]

@@ -184,3 +184,86 @@ fn descriptor(media_type: &str, blob: &Blob) -> Value {
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::io::Read;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::{Image, blob, place};
+    use crate::images::Layer;
+
+    fn image() -> Image {
+        let mut layer = Layer::new();
+        layer.text("a", "b");
+        Image {
+            name: "test",
+            tag: "dev".to_owned(),
+            entrypoint: vec!["/a".to_owned()],
+            user: "1:1",
+            layer,
+        }
+    }
+
+    fn contents(path: &Path) -> BTreeMap<String, Vec<u8>> {
+        let mut archive = tar::Archive::new(fs::File::open(path).expect("the archive"));
+        let entries = archive.entries().expect("entries");
+        entries
+            .map(|entry| {
+                let mut entry = entry.expect("an entry");
+                let name = entry.path().expect("a path").display().to_string();
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).expect("its content");
+                (name, bytes)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_same_image_is_the_same_bytes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [one, other] = ["one.tar", "other.tar"].map(|name| folder.path().join(name));
+        let digests = [&one, &other].map(|path| image().write(path).expect("an archive"));
+        assert_eq!(digests[0], digests[1]);
+        assert_eq!(fs::read(one).expect("one"), fs::read(other).expect("other"));
+        let files = fs::read_dir(folder.path()).expect("the folder").count();
+        assert_eq!(files, 2, "nothing stays beside them");
+    }
+
+    #[test]
+    fn everything_is_where_its_digest_says() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("image.tar");
+        let digest = image().write(&path).expect("an archive");
+        let contents = contents(&path);
+        for (name, bytes) in &contents {
+            if name.starts_with("blobs/") {
+                let text = String::from_utf8(bytes.clone()).expect("small files of text");
+                assert_eq!(*name, place(&blob(&text)));
+            }
+        }
+        let json = |name: &str| -> Value {
+            serde_json::from_slice(&contents[name])
+                .unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
+        let at = |digest: &Value| {
+            let digest = digest.as_str().expect("a digest");
+            format!("blobs/sha256/{}", digest.trim_start_matches("sha256:"))
+        };
+        let index = json("index.json");
+        assert_eq!(index["manifests"][0]["digest"], *digest);
+        let manifest = json(&at(&index["manifests"][0]["digest"]));
+        let config = json(&at(&manifest["config"]["digest"]));
+        let layer = &manifest["layers"][0]["digest"];
+        assert_eq!(config["rootfs"]["diff_ids"][0], *layer);
+        assert!(contents.contains_key(&at(layer)));
+        let docker = json("manifest.json");
+        assert_eq!(docker[0]["Layers"][0], at(layer));
+        assert_eq!(docker[0]["Config"], at(&manifest["config"]["digest"]));
+        assert_eq!(docker[0]["RepoTags"][0], "ferromesh.test/test:dev");
+    }
+}
