@@ -67,20 +67,27 @@ impl Copy {
     }
 }
 
-/// The files of the samples, by name. A file that is being written just now is seen the next time.
+/// The files of the samples, by their path below it. A file that is being written just now is seen the next time.
 fn read(samples: &Path) -> BTreeMap<String, String> {
-    let entries =
-        fs::read_dir(samples).unwrap_or_else(|error| panic!("{}: {error}", samples.display()));
-    entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
+    let mut found = BTreeMap::new();
+    let mut folders = vec![samples.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
                 .is_some_and(|extension| extension == "yaml")
-        })
-        .filter_map(|path| {
-            let name = path.file_name()?.to_str()?.to_owned();
-            Some((name, fs::read_to_string(&path).ok()?))
-        })
-        .collect()
+            {
+                let name = path.strip_prefix(samples).ok().and_then(Path::to_str);
+                found.extend(
+                    name.zip(fs::read_to_string(&path).ok())
+                        .map(|(name, text)| (name.to_owned(), text)),
+                );
+            }
+        }
+    }
+    found
 }
