@@ -3,18 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::annotation::{Annotations, name};
-use crate::capture::{self, ProxyIds};
-use crate::choices::Choices;
+use crate::choices::{Choices, Placement};
 use crate::decision::not_at_all;
 use crate::draft::{Draft, Fields, name_of, put, take_fields};
 use crate::gateway::Template;
 use crate::guard::Privileges;
 use crate::pod::{self, Pod};
 use crate::status::Status;
-use crate::undo::{self, Earlier, escape};
 use crate::{
-    CAPTURE, Interception, NamespaceFacts, Owner, PROXY, Refusal, Settings, label, order, overlay,
-    pod_security, probe, prometheus, proxy, volume,
+    CAPTURE, Interception, NamespaceFacts, Owner, PROXY, Refusal, Settings, container, label,
+    order, pod_security, probe, prometheus, proxy, undo, volume,
 };
 
 /// A pod with its proxy.
@@ -63,13 +61,18 @@ fn inject_read(
 ) -> Result<Injected, Refusal> {
     refuse_impossible(pod, read)?;
     let mut draft = Draft::take(pod.clone());
-    let earlier = undo::undo(&mut draft)?;
+    let mut earlier = undo::undo(&mut draft)?;
     let pod = draft.finish();
     let clean = pod::read(&pod)?;
     let mut draft = Draft::take(pod);
 
     let mut choices = Choices::read(settings, Annotations(&clean.metadata.annotations))?;
-    let mut warnings = std::mem::take(&mut choices.warnings);
+    if choices.placement == Placement::Native && clean.spec.is_all_proxy() {
+        // A pod has a container that is no init container.
+        choices.placement = Placement::Last;
+    }
+    let mut warnings = std::mem::take(&mut earlier.remarks);
+    warnings.append(&mut choices.warnings);
     warnings.extend(remarks(&clean, &choices, owner));
     warnings.extend(pod_security::warning(namespace, choices.interception));
     volume::check(&clean, &choices.volumes)?;
@@ -89,7 +92,7 @@ fn inject_read(
         ),
         (prometheus::ENVIRONMENT, scraped),
     ];
-    add_containers(&mut draft, settings, &choices, (&earlier, told))?;
+    container::add(&mut draft, settings, &choices, (&earlier, told))?;
     add_volumes(&mut draft, settings, &choices);
     label::add(&mut draft, settings, choices.template, owner);
 
@@ -132,98 +135,6 @@ fn refuse_impossible(pod: &Value, read: &Pod) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What the agent is told by environment variables.
-type Told = [(&'static str, Option<Value>); 2];
-
-fn add_containers(
-    draft: &mut Draft,
-    settings: &Settings,
-    choices: &Choices,
-    (earlier, told): (&Earlier, Told),
-) -> Result<(), Refusal> {
-    let mut overrides = Fields::new();
-    let mut over = |draft: &mut Draft, ours: &mut Fields, name: &'static str| {
-        if let Some(users) = take_users(draft, name, &mut overrides) {
-            overlay::merge(ours, &users);
-        }
-        if let Some(before) = earlier.containers.get(name) {
-            let has_volume = |name: &str| draft.volumes.iter().any(|item| name_of(item) == name);
-            overlay::keep(ours, before, has_volume);
-        }
-    };
-    let mut proxy = proxy::container(settings, choices)?;
-    over(draft, &mut proxy, PROXY);
-    if choices.interception == Interception::Tproxy {
-        run_as_root(&mut proxy);
-    }
-    tell(&mut proxy, told);
-    let ids = match choices.interception {
-        Interception::Tproxy => ProxyIds::default(),
-        Interception::None | Interception::Redirect => ProxyIds::of(&proxy),
-    };
-    let mut capture = capture::container(settings, choices, ids);
-    if let Some(capture) = &mut capture {
-        over(draft, capture, CAPTURE);
-    }
-    write_overrides(draft, overrides);
-    let capture = capture.map(Value::Object);
-    let place = (choices.template, choices.placement);
-    order::place(draft, place, Value::Object(proxy), capture);
-    Ok(())
-}
-
-/// Takes a container of the user's that is to be merged over ours, and notes it for the next injection.
-fn take_users(draft: &mut Draft, name: &str, overrides: &mut Fields) -> Option<Fields> {
-    let list = match draft
-        .init_containers
-        .iter()
-        .any(|item| name_of(item) == name)
-    {
-        true => "initContainers",
-        false => "containers",
-    };
-    let users = draft.take_container(name)?;
-    let mut items = crate::draft::take_items(overrides, list);
-    items.push(users.clone());
-    overrides.insert(list.to_owned(), Value::Array(items));
-    match users {
-        Value::Object(users) => Some(users),
-        _ => None,
-    }
-}
-
-fn write_overrides(draft: &mut Draft, overrides: Fields) {
-    if overrides.is_empty() {
-        draft.annotations.shift_remove(name::OVERRIDES);
-        return;
-    }
-    let text = Value::Object(overrides).to_string();
-    draft
-        .annotations
-        .insert(name::OVERRIDES.to_owned(), json!(text));
-}
-
-/// With TPROXY only root has the capability that the proxy needs, so nobody may choose another user.
-fn run_as_root(proxy: &mut Fields) {
-    let mut security = take_fields(proxy, "securityContext");
-    security.insert("runAsUser".to_owned(), json!(0));
-    security.insert("runAsGroup".to_owned(), json!(proxy::PROXY_ID));
-    security.insert("runAsNonRoot".to_owned(), json!(false));
-    put(proxy, "securityContext", Value::Object(security), "");
-}
-
-/// Sets environment variables that are nobody else's.
-fn tell(proxy: &mut Fields, told: Told) {
-    let mut variables = crate::draft::take_items(proxy, "env");
-    for (name, value) in told {
-        variables.retain(|item| name_of(item) != name);
-        if let Some(value) = value {
-            variables.push(json!({"name": name, "value": escape(&value.to_string())}));
-        }
-    }
-    put(proxy, "env", Value::Array(variables), "");
-}
-
 fn add_volumes(draft: &mut Draft, settings: &Settings, choices: &Choices) {
     let volumes = volume::volumes(&choices.volumes);
     let names = |items: &[Value]| Some(items.iter().map(|item| name_of(item).to_owned()).collect());
@@ -232,20 +143,10 @@ fn add_volumes(draft: &mut Draft, settings: &Settings, choices: &Choices) {
     let secrets: Vec<Value> = secrets
         .filter(|secret| !draft.image_pull_secrets.contains(secret))
         .collect();
-    let is_native = |name: &str| {
-        draft
-            .init_containers
-            .iter()
-            .any(|item| name_of(item) == name)
-    };
-    let is_container = |name: &str| draft.containers.iter().any(|item| name_of(item) == name);
-    let ours = |is_there: &dyn Fn(&str) -> bool| -> Vec<String> {
-        let names = [CAPTURE, PROXY].into_iter().filter(|name| is_there(name));
-        names.map(str::to_owned).collect()
-    };
+    let (init_containers, containers) = order::names(choices);
     let status = Status {
-        init_containers: Some(ours(&is_native)),
-        containers: Some(ours(&is_container)),
+        init_containers: Some(init_containers),
+        containers: Some(containers),
         volumes: names(&volumes),
         image_pull_secrets: names(&secrets),
         revision: settings.revision.clone(),
@@ -284,7 +185,7 @@ fn remarks(pod: &Pod, choices: &Choices, owner: &Owner) -> Vec<String> {
             pod.spec.dns_policy
         ));
     }
-    if owner.ends() && choices.placement != crate::choices::Placement::Native {
+    if owner.ends() && choices.placement != Placement::Native {
         remarks.push(format!(
             "{}: a Job whose proxy is a container never ends (leave it out)",
             crate::refusal::annotation_path(name::NATIVE_SIDECAR)

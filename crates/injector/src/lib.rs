@@ -9,11 +9,12 @@
 //! What this crate deliberately does not know: clusters, admission reviews, patches, files.
 //!
 //! Reading order: [`Settings`], [`decide`], `pod`, `draft`, `choices`, then the steps in the order of [`inject`]:
-//! `undo`, `proxy`, `capture`, `overlay`, `probe`, `prometheus`, `volume`, `label`, `order`, `guard`.
+//! `undo`, `probe`, `prometheus`, `container` (`proxy`, `capture`, `overlay`, `order`), `volume`, `label`, `guard`.
 
 mod annotation;
 mod capture;
 mod choices;
+mod container;
 mod decision;
 mod draft;
 mod gateway;

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::choices::Placement;
+use crate::choices::{Choices, Placement};
 use crate::draft::Draft;
 use crate::gateway::Template;
+use crate::{CAPTURE, Interception, PROXY};
 
 /// Puts our containers to their places: capture, then a native sidecar, before all other init containers, so that
 /// these are in the mesh. Before a sidecar that is a container, init containers have the network as it is: capture is
@@ -29,4 +30,18 @@ pub(crate) fn place(
         }
     }
     draft.init_containers.extend(capture);
+}
+
+/// The names of our containers, by list: init containers, and containers.
+pub(crate) fn names(choices: &Choices) -> (Vec<String>, Vec<String>) {
+    let captures = choices.interception != Interception::None;
+    let capture = captures.then_some(CAPTURE.to_owned());
+    let capture = capture.into_iter();
+    let proxy = PROXY.to_owned();
+    match (choices.template, choices.placement) {
+        (Template::Sidecar, Placement::Native) => (capture.chain([proxy]).collect(), Vec::new()),
+        (Template::Sidecar, Placement::First | Placement::Last) | (Template::Gateway, _) => {
+            (capture.collect(), vec![proxy])
+        }
+    }
 }

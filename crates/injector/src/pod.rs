@@ -67,6 +67,12 @@ impl Spec {
             .chain(numbered("ephemeralContainers", &self.ephemeral_containers))
     }
 
+    /// Whether it has no container but the user's own part of the proxy's.
+    pub fn is_all_proxy(&self) -> bool {
+        let mut containers = self.containers.iter();
+        containers.all(|container| container.name == crate::PROXY)
+    }
+
     /// Whether it is for nodes that our proxy can't run on.
     pub fn is_for_windows(&self) -> bool {
         let selected = |name: &str| {

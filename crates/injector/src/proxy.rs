@@ -12,6 +12,8 @@ use crate::{Interception, PROXY, Refusal, Settings, volume};
 pub(crate) const PROXY_ID: i64 = 1337;
 /// Where the agent says whether the proxy is ready.
 const READY_PORT: u16 = 15021;
+/// The name of the port of metrics, by which those who scrape proxies find it.
+pub(crate) const METRICS_PORT_NAME: &str = "http-envoy-prom";
 /// The environment variables of the proxy's container that nobody else may set.
 pub(crate) const ENVIRONMENT: &[&str] = &[
     "POD_NAME",
@@ -39,7 +41,7 @@ pub(crate) fn container(settings: &Settings, choices: &Choices) -> Result<Fields
     put("args", json!(arguments(settings, choices)?));
     put(
         "ports",
-        json!([{"containerPort": choices.metrics_port, "protocol": "TCP", "name": "http-envoy-prom"}]),
+        json!([{"containerPort": choices.metrics_port, "protocol": "TCP", "name": METRICS_PORT_NAME}]),
     );
     put("env", environment(choices));
     put("resources", Value::Object(choices.resources.clone()));

@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::annotation::name::{OVERRIDES, STATUS, USER_VOLUME};
 use crate::choices::METRICS_PORT;
 use crate::draft::{Draft, Fields, name_of};
+use crate::proxy::METRICS_PORT_NAME;
+use crate::refusal::annotation_path;
 use crate::status::Status;
 use crate::{CAPTURE, PROXY, Refusal, probe, prometheus, volume};
 
@@ -18,12 +20,14 @@ use crate::{CAPTURE, PROXY, Refusal, probe, prometheus, volume};
 pub(crate) struct Earlier {
     /// Our containers, with what others have added to them since.
     pub containers: BTreeMap<&'static str, Fields>,
+    /// What its author should know.
+    pub remarks: Vec<String>,
 }
 
 /// Takes an earlier injection back, if there was one.
 pub(crate) fn undo(draft: &mut Draft) -> Result<Earlier, Refusal> {
     let Some(status) = Status::read(draft) else {
-        return Ok(Earlier::default());
+        return Ok(never_injected(draft));
     };
     draft.annotations.shift_remove(STATUS);
     let mut containers = BTreeMap::new();
@@ -49,7 +53,30 @@ pub(crate) fn undo(draft: &mut Draft) -> Result<Earlier, Refusal> {
     draft
         .image_pull_secrets
         .retain(|secret| !status.has_secret(name_of(secret)));
-    Ok(Earlier { containers })
+    Ok(Earlier {
+        containers,
+        remarks: Vec::new(),
+    })
+}
+
+/// Drops annotations that only an injection writes, so that the next one does not believe them.
+fn never_injected(draft: &mut Draft) -> Earlier {
+    let dropped = [
+        (STATUS, "is unreadable and has no effect"),
+        (
+            OVERRIDES,
+            "has no effect on a pod that was not injected (put a container istio-proxy into the spec)",
+        ),
+    ];
+    let dropped = dropped
+        .into_iter()
+        .filter(|(name, _)| draft.annotations.shift_remove(*name).is_some());
+    Earlier {
+        remarks: dropped
+            .map(|(name, what)| format!("{}: {what}", annotation_path(name)))
+            .collect(),
+        containers: BTreeMap::new(),
+    }
 }
 
 /// What an earlier injection has told the agent by an environment variable.
@@ -65,13 +92,13 @@ fn told(proxy: &Fields, variable: &str) -> Fields {
 
 /// The port of the agent's metrics that an earlier injection has chosen.
 fn metrics_port(proxy: &Fields) -> u16 {
-    let arguments = proxy.get("args").and_then(Value::as_array);
-    let mut arguments = arguments.into_iter().flatten().filter_map(Value::as_str);
-    let address = arguments
-        .find(|argument| *argument == "--metrics-address")
-        .and_then(|_| arguments.next());
-    let port = address.and_then(|address| address.rsplit(':').next()?.parse().ok());
-    port.unwrap_or(METRICS_PORT)
+    let ports = proxy.get("ports").and_then(Value::as_array);
+    let mut ports = ports.into_iter().flatten();
+    let port = ports
+        .find(|port| name_of(port) == METRICS_PORT_NAME)
+        .and_then(|port| port.get("containerPort")?.as_u64());
+    port.and_then(|port| u16::try_from(port).ok())
+        .unwrap_or(METRICS_PORT)
 }
 
 /// Gives the user's own containers back over which ours were put.
