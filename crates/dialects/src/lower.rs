@@ -102,8 +102,9 @@ fn lower_known(kind: &Kind, object: &Object, remarks: &mut Remarks) -> Vec<Decla
             );
             Vec::new()
         }
+        // Manifests of a whole application are full of them.
         Treatment::Nothing(reason) => {
-            remarks.warning(
+            remarks.info(
                 &Path::Root("kind"),
                 "no-effect",
                 format!("{} has no effect: {reason}", kind.kind),

@@ -70,8 +70,8 @@ fn kinds_and_versions_are_known_or_answered() {
             "ProxyConfig",
             "warning no-effect-yet kind",
         ),
-        ("apps/v1", "Deployment", "warning no-effect kind"),
-        ("v1", "Endpoints", "warning no-effect kind"),
+        ("apps/v1", "Deployment", "info no-effect kind"),
+        ("v1", "Endpoints", "info no-effect kind"),
         (
             "split.smi-spec.io/v1alpha1",
             "TrafficSplit",

@@ -120,6 +120,16 @@ impl Remarks {
         self.add(Severity::Warning, path, code, message.into())
     }
 
+    /// Nothing is wrong, but its author may not know this.
+    pub fn info(
+        &mut self,
+        path: &Path<'_>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(Severity::Info, path, code, message.into())
+    }
+
     fn add(
         &mut self,
         severity: Severity,
