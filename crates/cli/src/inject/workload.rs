@@ -87,7 +87,10 @@ fn put(
                 Some(owner) => inject_template(pod, owner, settings, namespace)?,
                 None => inject(pod, settings, namespace)?,
             };
-            *pod = injected;
+            // Fields may have another order, which is not worth a change.
+            if *pod != injected {
+                *pod = injected;
+            }
             Ok(Done::Injected(warnings))
         }
     }
