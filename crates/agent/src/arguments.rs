@@ -117,6 +117,10 @@ pub struct Arguments {
     #[arg(long, default_value = "127.0.0.1:15021", value_name = "IP:PORT")]
     pub status_address: SocketAddr,
 
+    /// Where the agent answers the same to scrapers, at a port of its own.
+    #[arg(long, value_name = "IP:PORT")]
+    pub metrics_address: Option<SocketAddr>,
+
     /// How Envoy asks for its configuration.
     #[arg(long, value_enum, default_value = "delta")]
     pub xds_variant: XdsVariant,
@@ -166,6 +170,7 @@ impl Arguments {
             envoy,
             admin_address,
             status_address,
+            metrics_address,
             xds_variant,
             concurrency,
             envoy_log_level,
@@ -207,6 +212,7 @@ impl Arguments {
             envoy: envoy::find(envoy)?,
             admin_address,
             status_address,
+            metrics_address,
             concurrency,
             envoy_log_level,
             patience: Patience {

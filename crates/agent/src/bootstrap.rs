@@ -240,6 +240,7 @@ mod tests {
             envoy: "envoy".into(),
             admin_address: "127.0.0.1:0".parse().unwrap(),
             status_address: "127.0.0.1:0".parse().unwrap(),
+            metrics_address: None,
             concurrency: 1,
             envoy_log_level: "warn".to_owned(),
             patience: Patience {

@@ -79,6 +79,10 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         chosen.secrets = Some(serve_secrets(keeper)?);
     }
     tokio::spawn(status::serve(listener, observed.clone()));
+    if let Some(address) = settings.metrics_address {
+        let (listener, _) = listen::on("--metrics-address", address).await?;
+        tokio::spawn(status::serve(listener, observed.clone()));
+    }
     let start = async {
         // Without a certificate Envoy could do nothing, and would wait ever longer between its attempts.
         if let Some((held, _)) = &mut observed.identity {

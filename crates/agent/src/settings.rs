@@ -31,6 +31,8 @@ pub struct Settings {
     pub admin_address: SocketAddr,
     /// Where the agent itself listens; port 0 leaves the choice to the system.
     pub status_address: SocketAddr,
+    /// Where it listens for scrapers, if it does.
+    pub metrics_address: Option<SocketAddr>,
     /// The number of Envoy's worker threads.
     pub concurrency: u32,
     /// The level of Envoy's logs.
