@@ -28,6 +28,7 @@ bench: ## what the control plane costs, next to a floor (needs valgrind; some mi
 fuzz: ## hostile bytes and policies, much longer than in `make test` (CASES=200000 for each property; some minutes)
 	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --package ferromesh-ca --test ca garbage
 	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --package ferromesh-dialect-istio unforeseen
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --package ferromesh-injector --test hostile
 
 fmt: ## format the sources
 	$(CARGO) fmt --all

@@ -112,6 +112,7 @@ fn arguments(choices: &Choices, proxy: ProxyIds) -> Vec<String> {
         ("--exclude-interfaces", exclude_interfaces.to_string()),
         ("--proxy-uid", proxy.user.to_string()),
         ("--proxy-gid", proxy.group.to_string()),
+        ("--log-level", choices.agent_log_level.to_owned()),
     ] {
         arguments.extend([flag.to_owned(), value]);
     }

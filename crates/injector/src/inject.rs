@@ -62,9 +62,15 @@ fn inject_read(
     refuse_impossible(pod, read)?;
     let mut draft = Draft::take(pod.clone());
     let mut earlier = undo::undo(&mut draft)?;
-    let pod = draft.finish();
-    let clean = pod::read(&pod)?;
-    let mut draft = Draft::take(pod);
+    let again;
+    let clean = if earlier.was_there {
+        let pod = draft.finish();
+        again = pod::read(&pod)?;
+        draft = Draft::take(pod);
+        &again
+    } else {
+        read
+    };
 
     let mut choices = Choices::read(settings, Annotations(&clean.metadata.annotations))?;
     if choices.placement == Placement::Native && clean.spec.is_all_proxy() {
@@ -73,9 +79,9 @@ fn inject_read(
     }
     let mut warnings = std::mem::take(&mut earlier.remarks);
     warnings.append(&mut choices.warnings);
-    warnings.extend(remarks(&clean, &choices, owner));
+    warnings.extend(remarks(clean, &choices, owner));
     warnings.extend(pod_security::warning(namespace, choices.interception));
-    volume::check(&clean, &choices.volumes)?;
+    volume::check(clean, &choices.volumes)?;
 
     let asked = match choices.rewrite_probes {
         true => probe::rewrite(&mut draft, choices.metrics_port, &mut warnings),

@@ -75,8 +75,7 @@ impl Display for Interface {
 
 /// Reads the name of an interface: what Linux takes, less what means something to those who read rules.
 pub(crate) fn interface(text: &str) -> Result<Interface, Misreading> {
-    let sound =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if matches!(text, "." | "..")
         || text.is_empty()
         || text.len() > 15
@@ -85,7 +84,7 @@ pub(crate) fn interface(text: &str) -> Result<Interface, Misreading> {
     {
         return Err(Misreading::new(
             format!("{text:?} is no name of a network interface"),
-            "write names of up to 15 letters, digits, '-', '_', '.' and '@' with commas between them, such as \"eth1,net0\"",
+            "write names of up to 15 letters, digits, '-', '_' and '.' with commas between them, such as \"eth1,net0\"",
         ));
     }
     Ok(Interface(text.to_owned()))
@@ -142,7 +141,7 @@ mod tests {
             Ok("10.0.0.0/8,fd00::/8")
         );
         let names = |text| list(text, interface).map(|read| read.to_string());
-        assert_eq!(names("eth0,veth1@if2").as_deref(), Ok("eth0,veth1@if2"));
+        assert_eq!(names("eth0, net1.2").as_deref(), Ok("eth0,net1.2"));
     }
 
     #[test]
@@ -183,6 +182,7 @@ mod tests {
             "\"eth0\"",
             "abcdefghijklmnop",
             "eth*",
+            "a@b",
             "$(X)",
             "eth0;",
             "a,,b",

@@ -16,10 +16,12 @@ use crate::status::Status;
 use crate::{CAPTURE, PROXY, Refusal, probe, prometheus, volume};
 
 /// What was there of an earlier injection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Earlier {
     /// Our containers, with what others have added to them since.
     pub containers: BTreeMap<&'static str, Fields>,
+    /// Whether there was one.
+    pub was_there: bool,
     /// What its author should know.
     pub remarks: Vec<String>,
 }
@@ -55,6 +57,7 @@ pub(crate) fn undo(draft: &mut Draft) -> Result<Earlier, Refusal> {
         .retain(|secret| !status.has_secret(name_of(secret)));
     Ok(Earlier {
         containers,
+        was_there: true,
         remarks: Vec::new(),
     })
 }
@@ -76,6 +79,7 @@ fn never_injected(draft: &mut Draft) -> Earlier {
             .map(|(name, what)| format!("{}: {what}", annotation_path(name)))
             .collect(),
         containers: BTreeMap::new(),
+        was_there: false,
     }
 }
 

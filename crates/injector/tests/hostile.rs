@@ -453,7 +453,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(5_000)))]
 
     /// Reviews may have anything in them.
     #[test]

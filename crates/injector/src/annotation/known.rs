@@ -66,9 +66,9 @@ pub(crate) fn remarks(annotations: &BTreeMap<String, String>) -> Vec<String> {
 }
 
 fn remark(name: &str) -> Option<String> {
-    let path = crate::refusal::annotation_path(name);
+    let path = || crate::refusal::annotation_path(name);
     if let Some((_, way_out)) = WITHOUT_EFFECT.iter().find(|(known, _)| *known == name) {
-        return Some(format!("{path}: has no effect ({way_out})"));
+        return Some(format!("{}: has no effect ({way_out})", path()));
     }
     if ALL.contains(&name) || !FAMILIES.iter().any(|family| name.starts_with(family)) {
         return None;
@@ -78,7 +78,10 @@ fn remark(name: &str) -> Option<String> {
         || "see Istio's reference of annotations".to_owned(),
         |known| format!("did you mean {known:?}?"),
     );
-    Some(format!("{path}: is not known and has no effect ({meant})"))
+    Some(format!(
+        "{}: is not known and has no effect ({meant})",
+        path()
+    ))
 }
 
 #[cfg(test)]
