@@ -1,7 +1,7 @@
 //! Putting proxies into pods.
 
 use bytes::Bytes;
-use ferromesh_injector::{Injected, NamespaceFacts, Settings};
+use ferromesh_injector::{Decision, Injected, NamespaceFacts, Refusal, Settings, decide_asked};
 use serde_json::Value;
 
 use crate::review::{Malformed, Operation, Request, Verdict, answer};
@@ -33,7 +33,20 @@ pub fn inject(
     })
 }
 
+/// The API server has decided who opts in: it knows the labels of a namespace before we do. What is
+/// left is who can't have a proxy at all.
 fn judge(pod: Value, settings: &Settings, namespace: &NamespaceFacts) -> Verdict {
+    let denied = |refusal: Refusal| Verdict::Denied {
+        message: refusal.to_string(),
+        warnings: Vec::new(),
+    };
+    match decide_asked(&pod, settings, namespace) {
+        Ok(Decision::Inject) => {}
+        Ok(Decision::Leave(reason)) => {
+            return Verdict::as_it_is(vec![format!("the pod gets no proxy: {reason}")]);
+        }
+        Err(refusal) => return denied(refusal),
+    }
     match ferromesh_injector::inject(&pod, settings, namespace) {
         Ok(Injected {
             pod: injected,
@@ -42,9 +55,6 @@ fn judge(pod: Value, settings: &Settings, namespace: &NamespaceFacts) -> Verdict
             patch: json_patch::diff(&pod, &injected),
             warnings,
         },
-        Err(refusal) => Verdict::Denied {
-            message: refusal.to_string(),
-            warnings: Vec::new(),
-        },
+        Err(refusal) => denied(refusal),
     }
 }

@@ -181,7 +181,9 @@ fn short(warnings: Vec<String>) -> Vec<String> {
     let count = warnings.len();
     let mut told: Vec<_> = warnings
         .into_iter()
-        .map(|mut warning| {
+        .map(|warning| {
+            // With anything else API servers drop all of them.
+            let mut warning = warning.replace(char::is_control, " ");
             if warning.len() > LONGEST_WARNING {
                 warning.truncate(warning.floor_char_boundary(LONGEST_WARNING - 3));
                 warning.push('…');

@@ -1,33 +1,38 @@
 //! The server that the API server calls.
 
+mod connection;
+mod places;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
+use axum::{Router, extract};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::review::Malformed;
+use places::{Place, Places};
 
 /// An object is at most 1.5 MiB in etcd's usual configuration; a review has it twice.
 const LONGEST_BODY: usize = 8 << 20;
 
-/// How long a client may take for its part of a handshake or for the headers of a request.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For how long requests are answered after the end has begun: until the API server has heard that
+/// this replica goes, and has finished with its connections.
+const LEAVING: Duration = Duration::from_secs(3);
 
-/// So many connections at a time; API servers have a few.
-const CONNECTIONS: usize = 256;
+/// How long the last answers may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// The answer to a review, or why it is none.
 pub type Answers = dyn Fn(&[u8]) -> Result<Bytes, Malformed> + Send + Sync;
@@ -39,45 +44,138 @@ pub struct Admission {
     pub inject: Arc<Answers>,
     /// The mesh's own kinds, at `/validate`.
     pub validate: Arc<Answers>,
+    /// What is asked only to see whether questions arrive, at `/probe`. Each is a connection of its
+    /// own, so that the next may arrive elsewhere.
+    pub probe: Arc<Answers>,
 }
 
-/// Serves until `end`. Connections that are made later get the newest certificate.
+/// How far the end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It has not begun.
+    Open,
+    /// Answers ask for other connections from now on.
+    Leaving,
+    /// Connections end when they have answered.
+    Gone,
+}
+
+/// What it takes to accept.
+struct Server {
+    listener: TcpListener,
+    config: watch::Receiver<Arc<ServerConfig>>,
+    router: Router,
+    phase: watch::Sender<Phase>,
+    places: Places,
+    connections: JoinSet<()>,
+}
+
+/// Serves until `end` and a little longer, because API servers hear late of it. Connections that are
+/// made later get the newest certificate.
 pub async fn serve(
     listener: TcpListener,
     config: watch::Receiver<Arc<ServerConfig>>,
     admission: Admission,
     end: impl Future<Output = ()>,
 ) {
-    let Admission { inject, validate } = admission;
-    let router = Router::new()
+    let phase = watch::Sender::new(Phase::Open);
+    let mut server = Server {
+        listener,
+        config,
+        router: router(admission, phase.subscribe()),
+        phase,
+        places: Places::default(),
+        connections: JoinSet::new(),
+    };
+    server.accept_until(end).await;
+    server.phase.send_replace(Phase::Leaving);
+    server.accept_until(tokio::time::sleep(LEAVING)).await;
+    server.phase.send_replace(Phase::Gone);
+    let last = async { while server.connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(LAST_ANSWERS, last).await;
+}
+
+fn router(admission: Admission, phase: watch::Receiver<Phase>) -> Router {
+    let Admission {
+        inject,
+        validate,
+        probe,
+    } = admission;
+    let closing = async |mut response: Response| {
+        close(&mut response);
+        response
+    };
+    Router::new()
         .route("/inject", post(review).with_state(inject))
         .route("/validate", post(review).with_state(validate))
-        .layer(DefaultBodyLimit::max(LONGEST_BODY));
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut end = std::pin::pin!(end);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut end => return,
-        };
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let acceptor = acceptor(&config.borrow());
-                let router = router.clone();
-                tokio::spawn(async move {
-                    connection(stream, acceptor, router).await;
-                    drop(place);
-                });
-            }
-            // Out of descriptors, most likely; connections that end give some back.
-            Err(error) => {
-                tracing::warn!(%error, "a connection for admission was not accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        .route(
+            "/probe",
+            post(review)
+                .with_state(probe)
+                .layer(axum::middleware::map_response(closing)),
+        )
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(map_response_with_state(phase, say_goodbye))
+}
+
+async fn say_goodbye(
+    extract::State(phase): extract::State<watch::Receiver<Phase>>,
+    mut response: Response,
+) -> Response {
+    if *phase.borrow() != Phase::Open {
+        close(&mut response);
+    }
+    response
+}
+
+/// HTTP/2 has no such header, and none is sent there.
+fn close(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+async fn review(State(answers): State<Arc<Answers>>, body: Bytes) -> Response {
+    match answers(&body) {
+        Ok(answer) => ([(CONTENT_TYPE, "application/json")], answer).into_response(),
+        Err(Malformed(text)) => (StatusCode::BAD_REQUEST, text).into_response(),
+    }
+}
+
+impl Server {
+    async fn accept_until(&mut self, end: impl Future<Output = ()>) {
+        let mut end = std::pin::pin!(end);
+        loop {
+            let accepted = async {
+                let place = self.places.free().await;
+                (place, self.listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                accepted = accepted => accepted,
+                () = &mut end => return,
+            };
+            while self.connections.try_join_next().is_some() {}
+            match accepted {
+                Ok((stream, from)) => self.take(stream, from, place),
+                // Out of descriptors, most likely; connections that end give some back.
+                Err(error) => {
+                    tracing::warn!(%error, "a connection for admission was not accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
             }
         }
+    }
+
+    fn take(&mut self, stream: TcpStream, from: SocketAddr, place: Place) {
+        let Some(place) = self.places.give(place, from.ip()) else {
+            tracing::debug!(%from, "too many connections for admission from one address");
+            return;
+        };
+        let acceptor = acceptor(&self.config.borrow());
+        let (router, phase) = (self.router.clone(), self.phase.subscribe());
+        self.connections.spawn(async move {
+            connection::serve(stream, acceptor, router, phase).await;
+            drop(place);
+        });
     }
 }
 
@@ -86,38 +184,4 @@ fn acceptor(config: &ServerConfig) -> TlsAcceptor {
     let mut config = config.clone();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     TlsAcceptor::from(Arc::new(config))
-}
-
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router) {
-    // An answer is one small write.
-    let _ = stream.set_nodelay(true);
-    let stream = match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "no connection for admission came about");
-            return;
-        }
-        Err(_) => return,
-    };
-    let mut server = Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(PATIENCE));
-    let service = TowerToHyperService::new(router);
-    let served = server.serve_connection(TokioIo::new(stream), service).await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection for admission ended");
-    }
-}
-
-async fn review(State(answers): State<Arc<Answers>>, body: Bytes) -> Response {
-    match answers(&body) {
-        Ok(answer) => ([(CONTENT_TYPE, "application/json")], answer).into_response(),
-        Err(Malformed(text)) => (StatusCode::BAD_REQUEST, text).into_response(),
-    }
 }

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::review::{Malformed, Operation, Request, Verdict, answer};
 
+/// So many errors are named.
+const NAMED: usize = 20;
+
 /// Answers a review of an object of the mesh: what lowering calls an error denies it, what it warns
 /// about is a warning.
 ///
@@ -37,10 +40,20 @@ fn judge(request: Request) -> Verdict {
         [] => Verdict::as_it_is(warnings),
         _ if is_as_before => Verdict::as_it_is(errors.into_iter().chain(warnings).collect()),
         _ => Verdict::Denied {
-            message: errors.join("; "),
+            message: told(&errors),
             warnings,
         },
     }
+}
+
+/// Errors in a line. Whoever writes an object decides how many there are.
+fn told(errors: &[String]) -> String {
+    let first = errors.iter().take(NAMED).map(String::as_str);
+    let mut told = first.collect::<Vec<_>>().join("; ");
+    if let more @ 1.. = errors.len().saturating_sub(NAMED) {
+        told = format!("{told}; and {more} more errors");
+    }
+    told
 }
 
 /// Errors and warnings, each in one line.
