@@ -24,9 +24,18 @@ impl Room {
     pub fn new(cluster: &Cluster, name: &str, labels: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{name}-{}-{number}", std::process::id());
+        Self::named(cluster, &name, labels)
+    }
+
+    /// A new namespace with just this name, which one test at a time can have.
+    ///
+    /// # Panics
+    /// When the API server doesn't let us.
+    pub fn named(cluster: &Cluster, name: &str, labels: &[&str]) -> Self {
         let room = Self {
             cluster: cluster.clone(),
-            name: format!("{name}-{}-{number}", std::process::id()),
+            name: name.to_owned(),
         };
         check(cluster.kubectl().args(["create", "namespace", &room.name]));
         if !labels.is_empty() {
