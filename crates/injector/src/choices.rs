@@ -1,16 +1,18 @@
 //! What a pod's annotations, over the settings, make of its proxy: everything typed, so that no later step looks at an
 //! annotation's text again.
 
+mod capture;
+mod resources;
+
+pub(crate) use capture::Capture;
+
 use crate::annotation::{Annotations, Misreading, count, known, name};
 use crate::draft::Fields;
 use crate::gateway::Template;
 use crate::proxy_config::Said;
-use crate::quantity::quantity;
-use crate::traffic::{self, Chosen, Interface, Port};
+use crate::traffic;
 use crate::volume::UserVolumes;
 use crate::{Interception, Refusal, Settings, image, level};
-use ipnet::IpNet;
-use serde_json::{Value, json};
 
 /// The port of the agent's metrics and of the application's probes.
 pub(crate) const METRICS_PORT: u16 = 15020;
@@ -27,19 +29,6 @@ pub(crate) enum Placement {
     Last,
     /// The first container, for which the others wait.
     First,
-}
-
-/// What is captured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Capture {
-    pub inbound_ports: Chosen<Port>,
-    pub exclude_inbound_ports: Chosen<Port>,
-    pub outbound_ranges: Chosen<IpNet>,
-    pub exclude_outbound_ranges: Chosen<IpNet>,
-    pub outbound_ports: Chosen<Port>,
-    pub exclude_outbound_ports: Chosen<Port>,
-    pub virtual_interfaces: Chosen<Interface>,
-    pub exclude_interfaces: Chosen<Interface>,
 }
 
 /// The kubelet's questions to the proxy.
@@ -93,9 +82,9 @@ impl Choices {
             template,
             placement: placement(settings, said, &config)?,
             interception: template.interception(interception),
-            capture: capture(settings, said)?,
+            capture: capture::read(settings, said)?,
             image: proxy_image(settings, said, &config, &mut warnings)?,
-            resources: resources(settings, said)?,
+            resources: resources::read(settings, said)?,
             envoy_log_level: said.read_or(name::LOG_LEVEL, &settings.log_level, level::of_envoy)?,
             agent_log_level: said.read_or(
                 name::AGENT_LOG_LEVEL,
@@ -158,51 +147,6 @@ fn placement(
     })
 }
 
-fn capture(settings: &Settings, said: Annotations<'_>) -> Result<Capture, Refusal> {
-    let all_ports = |text: &str| traffic::all_or_list(text, traffic::port);
-    let ports = |text: &str| traffic::list(text, traffic::port);
-    let interfaces = |text: &str| traffic::list(text, traffic::interface);
-    let of_mesh = &settings.capture;
-    let virtual_interfaces = match said.get(name::REROUTE_INTERFACES) {
-        Some(_) => name::REROUTE_INTERFACES,
-        None => name::KUBEVIRT_INTERFACES,
-    };
-    Ok(Capture {
-        inbound_ports: said.read_or(
-            name::INCLUDE_INBOUND_PORTS,
-            &of_mesh.include_inbound_ports,
-            all_ports,
-        )?,
-        exclude_inbound_ports: said.read_or(
-            name::EXCLUDE_INBOUND_PORTS,
-            &of_mesh.exclude_inbound_ports,
-            ports,
-        )?,
-        outbound_ranges: said.read_or(
-            name::INCLUDE_OUTBOUND_IP_RANGES,
-            &of_mesh.include_outbound_ip_ranges,
-            |text| traffic::all_or_list(text, traffic::range),
-        )?,
-        exclude_outbound_ranges: said.read_or(
-            name::EXCLUDE_OUTBOUND_IP_RANGES,
-            &of_mesh.exclude_outbound_ip_ranges,
-            |text| traffic::list(text, traffic::range),
-        )?,
-        outbound_ports: said.read_or(
-            name::INCLUDE_OUTBOUND_PORTS,
-            &of_mesh.include_outbound_ports,
-            all_ports,
-        )?,
-        exclude_outbound_ports: said.read_or(
-            name::EXCLUDE_OUTBOUND_PORTS,
-            &of_mesh.exclude_outbound_ports,
-            ports,
-        )?,
-        virtual_interfaces: said.read_or(virtual_interfaces, "", interfaces)?,
-        exclude_interfaces: said.read_or(name::EXCLUDE_INTERFACES, "", interfaces)?,
-    })
-}
-
 fn proxy_image(
     settings: &Settings,
     said: Annotations<'_>,
@@ -229,54 +173,6 @@ fn proxy_image(
             .map_err(|misreading| Misreading::of(misreading, name::PROXY_CONFIG)),
         (None, None) => Ok(of_mesh),
     }
-}
-
-/// As Istio: who says anything about resources says everything.
-fn resources(settings: &Settings, said: Annotations<'_>) -> Result<Fields, Refusal> {
-    let part = |cpu, memory| -> Result<Fields, Refusal> {
-        let mut part = Fields::new();
-        for (key, name) in [("cpu", cpu), ("memory", memory)] {
-            if let Some(quantity) = said.read(name, quantity)? {
-                part.insert(key.to_owned(), json!(quantity));
-            }
-        }
-        Ok(part)
-    };
-    let requests = part(name::PROXY_CPU, name::PROXY_MEMORY)?;
-    let limits = part(name::PROXY_CPU_LIMIT, name::PROXY_MEMORY_LIMIT)?;
-    if requests.is_empty() && limits.is_empty() {
-        return of_mesh(settings);
-    }
-    let mut resources = Fields::new();
-    for (key, part) in [("requests", requests), ("limits", limits)] {
-        if !part.is_empty() {
-            resources.insert(key.to_owned(), Value::Object(part));
-        }
-    }
-    Ok(resources)
-}
-
-fn of_mesh(settings: &Settings) -> Result<Fields, Refusal> {
-    let hint = "write requests and limits as in a container";
-    for (key, part) in &settings.resources {
-        let path = format!("resources.{key}");
-        let part = match (key.as_str(), part) {
-            ("requests" | "limits", Value::Object(part)) => part,
-            _ => return Err(Refusal::new(path, "is not known", hint)),
-        };
-        for (resource, value) in part {
-            let path = format!("{path}.{resource}");
-            let is_sound = match value {
-                Value::String(text) => quantity(text).is_ok(),
-                Value::Number(number) => number.as_f64().is_some_and(|number| number >= 0.0),
-                _ => false,
-            };
-            if !is_sound {
-                return Err(Refusal::new(path, "is no quantity", hint));
-            }
-        }
-    }
-    Ok(settings.resources.clone())
 }
 
 fn control_plane(settings: &Settings, config: &Said) -> Result<String, Refusal> {

@@ -67,6 +67,14 @@ impl Said {
     }
 }
 
+/// The fields of a ProxyConfig that are not counted elsewhere, by their names. A new one has to be in either list.
+macro_rules! fields_of {
+    ($config:ident: counted $($counted:ident),*; $($field:ident = $name:literal,)*) => {{
+        let ProxyConfig { $($counted: _,)* $($field,)* } = $config;
+        [$(($name, $field)),*]
+    }};
+}
+
 /// Reads a ProxyConfig that stands at a path.
 struct Reader<'a> {
     at: &'a str,
@@ -202,81 +210,40 @@ impl Reader<'_> {
 
     /// Remarks about fields that have no effect on proxies here.
     fn without_effect(&self, config: &ProxyConfig) -> Vec<String> {
-        let ProxyConfig {
-            proxy_metadata: _,
-            concurrency: _,
-            discovery_address: _,
-            hold_application_until_proxy_starts: _,
-            image: _,
-            interception_mode: _,
-            proxy_admin_port: _,
-            status_port: _,
-            termination_drain_duration: _,
-            availability_zone,
-            binary_path,
-            ca_certificates_pem,
-            config_path,
-            connection_settings,
-            control_plane_auth_policy,
-            custom_config_file,
-            discovery_refresh_delay,
-            drain_duration,
-            envoy_access_log_service,
-            envoy_metrics_service,
-            envoy_metrics_service_address,
-            extra_stat_tags,
-            file_flush_interval,
-            file_flush_min_size_kb,
-            gateway_topology,
-            mesh_id,
-            private_key_provider,
-            proxy_bootstrap_template_path,
-            proxy_headers,
-            proxy_stats_matcher,
-            readiness_probe,
-            runtime_values,
-            sds,
-            service_cluster,
-            stat_name_length,
-            stats_compression,
-            statsd_udp_address,
-            tracing,
-            tracing_service_name,
-            zipkin_address,
-        } = config;
-        let fields = [
-            ("availabilityZone", availability_zone),
-            ("binaryPath", binary_path),
-            ("caCertificatesPem", ca_certificates_pem),
-            ("configPath", config_path),
-            ("connectionSettings", connection_settings),
-            ("controlPlaneAuthPolicy", control_plane_auth_policy),
-            ("customConfigFile", custom_config_file),
-            ("discoveryRefreshDelay", discovery_refresh_delay),
-            ("drainDuration", drain_duration),
-            ("envoyAccessLogService", envoy_access_log_service),
-            ("envoyMetricsService", envoy_metrics_service),
-            ("envoyMetricsServiceAddress", envoy_metrics_service_address),
-            ("extraStatTags", extra_stat_tags),
-            ("fileFlushInterval", file_flush_interval),
-            ("fileFlushMinSizeKb", file_flush_min_size_kb),
-            ("gatewayTopology", gateway_topology),
-            ("meshId", mesh_id),
-            ("privateKeyProvider", private_key_provider),
-            ("proxyBootstrapTemplatePath", proxy_bootstrap_template_path),
-            ("proxyHeaders", proxy_headers),
-            ("proxyStatsMatcher", proxy_stats_matcher),
-            ("readinessProbe", readiness_probe),
-            ("runtimeValues", runtime_values),
-            ("sds", sds),
-            ("serviceCluster", service_cluster),
-            ("statNameLength", stat_name_length),
-            ("statsCompression", stats_compression),
-            ("statsdUdpAddress", statsd_udp_address),
-            ("tracing", tracing),
-            ("tracingServiceName", tracing_service_name),
-            ("zipkinAddress", zipkin_address),
-        ];
+        let fields = fields_of! { config:
+            counted proxy_metadata, concurrency, discovery_address, hold_application_until_proxy_starts, image, interception_mode, proxy_admin_port, status_port, termination_drain_duration;
+            availability_zone = "availabilityZone",
+            binary_path = "binaryPath",
+            ca_certificates_pem = "caCertificatesPem",
+            config_path = "configPath",
+            connection_settings = "connectionSettings",
+            control_plane_auth_policy = "controlPlaneAuthPolicy",
+            custom_config_file = "customConfigFile",
+            discovery_refresh_delay = "discoveryRefreshDelay",
+            drain_duration = "drainDuration",
+            envoy_access_log_service = "envoyAccessLogService",
+            envoy_metrics_service = "envoyMetricsService",
+            envoy_metrics_service_address = "envoyMetricsServiceAddress",
+            extra_stat_tags = "extraStatTags",
+            file_flush_interval = "fileFlushInterval",
+            file_flush_min_size_kb = "fileFlushMinSizeKb",
+            gateway_topology = "gatewayTopology",
+            mesh_id = "meshId",
+            private_key_provider = "privateKeyProvider",
+            proxy_bootstrap_template_path = "proxyBootstrapTemplatePath",
+            proxy_headers = "proxyHeaders",
+            proxy_stats_matcher = "proxyStatsMatcher",
+            readiness_probe = "readinessProbe",
+            runtime_values = "runtimeValues",
+            sds = "sds",
+            service_cluster = "serviceCluster",
+            stat_name_length = "statNameLength",
+            stats_compression = "statsCompression",
+            statsd_udp_address = "statsdUdpAddress",
+            tracing = "tracing",
+            tracing_service_name = "tracingServiceName",
+            zipkin_address = "zipkinAddress",
+        };
         let said = fields.into_iter().filter(|(_, value)| value.is_some());
         said.map(|(name, _)| format!("{}: has no effect", self.path(name)))
             .collect()
