@@ -152,7 +152,10 @@ async fn the_shop_works_in_a_cluster_as_on_one_machine() {
     }
     let (premium, failed) = shop.split(&premium, 200);
     assert_eq!(
-        (premium.keys().map(String::as_str).collect::<Vec<_>>(), failed),
+        (
+            premium.keys().map(String::as_str).collect::<Vec<_>>(),
+            failed
+        ),
         (vec!["product-v2"], 0)
     );
     let (others, failed) = shop.split(&get(), 2000);
