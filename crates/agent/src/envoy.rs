@@ -16,6 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
+use crate::sds::guest::Guest;
 use crate::settings::Settings;
 use relay::Relay;
 
@@ -63,11 +64,15 @@ pub struct Envoy {
 }
 
 impl Envoy {
-    /// Starts Envoy and waits until its admin interface listens.
+    /// Starts Envoy as the guest of the secrets, and waits until its admin interface listens.
     ///
     /// # Errors
     /// When it ends before that, with what it said.
-    pub async fn start(settings: &Settings, bootstrap: String) -> Result<Self, Failure> {
+    pub async fn start(
+        settings: &Settings,
+        bootstrap: String,
+        guest: &Guest,
+    ) -> Result<Self, Failure> {
         let program = settings.envoy.display();
         let fault =
             |error: std::io::Error| Failure::new(format!("cannot start {program}: {error}"));
@@ -84,6 +89,8 @@ impl Envoy {
         // Its own group: Ctrl-C in a terminal must reach the agent only, which drains first.
         command.process_group(0).kill_on_drop(true);
         let mut child = command.spawn().map_err(fault)?;
+        // The leash becomes Envoy: its number stays.
+        child.id().into_iter().for_each(|id| guest.expect(id));
         // The command holds our copy of the pipe's other end, without which the end of Envoy would go unnoticed.
         drop(command);
         let mut relay = Relay::start(child.stderr.take());

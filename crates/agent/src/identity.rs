@@ -4,11 +4,12 @@
 //! key never leaves the agent's memory but to Envoy, which gets it by [`crate::sds`]. As long as the certificate is valid, a
 //! control plane that is away harms nobody.
 //!
-//! Reading order: [`settings`], [`held`], [`key`], [`control_plane`], [`keeper`].
+//! Reading order: [`settings`], [`held`], [`key`], [`control_plane`], [`outside`], [`schedule`], [`keeper`].
 
 pub mod control_plane;
 pub mod held;
 pub mod keeper;
 pub mod key;
+pub mod outside;
 pub mod schedule;
 pub mod settings;

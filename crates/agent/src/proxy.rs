@@ -1,5 +1,7 @@
 //! `ferromesh-agent proxy`: Envoy's life from the start to the drain.
 
+mod running;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -8,18 +10,19 @@ use ferromesh_chassis::{Failure, Shutdown, announce, listen};
 use tokio::sync::watch;
 
 use crate::admin::Admin;
-use crate::bootstrap::{self, Chosen};
+use crate::bootstrap::Chosen;
 use crate::drain;
-use crate::envoy::Envoy;
 use crate::identity::held::Held;
 use crate::identity::keeper::Keeper;
 use crate::reservation::{self, Binding, Reservation};
 use crate::sds::files::Files;
+use crate::sds::guest::Guest;
 use crate::sds::secret;
 use crate::sds::server::Socket;
 use crate::sds::store::Store;
 use crate::settings::{Identity, Interception, Settings, XdsAddress};
 use crate::status::{self, Lack, Observed, Phase, Unready};
+use running::{Start, keep_running};
 
 /// The name under which the agent announces its addresses.
 const PROGRAM: &str = "ferromesh-agent";
@@ -38,15 +41,6 @@ const FIRST_COMPLAINT: Duration = Duration::from_secs(5);
 
 /// How long it waits before it complains again.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
-
-/// The pause before an Envoy that died is started again; it doubles with each failure.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
-/// An Envoy that lived this long was not the victim of its configuration.
-const STABLE: Duration = Duration::from_secs(10);
 
 /// Runs Envoy until a signal ends the agent.
 ///
@@ -73,10 +67,11 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         admin: Arc::new(OnceLock::new()),
         identity: None,
     };
+    let guest = Guest::default();
     if let Identity::Issued(credentials) = &settings.identity {
         let keeper = Keeper::new(credentials.clone());
         observed.identity = Some((keeper.held(), keeper.counts()));
-        chosen.secrets = Some(serve_secrets(keeper)?);
+        chosen.secrets = Some(serve_secrets(keeper, guest.clone())?);
     }
     tokio::spawn(status::serve(listener, observed.clone()));
     if let Some(address) = settings.metrics_address {
@@ -89,7 +84,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
             // The sender is the keeper's, which runs for ever.
             let _ = held.wait_for(|held| held.own.is_some()).await;
         }
-        Envoy::start(&settings, bootstrap::render(&settings, &chosen)).await
+        let start = Start {
+            settings: &settings,
+            chosen: &chosen,
+            guest: &guest,
+        };
+        start.envoy().await
     };
     let first = tokio::select! {
         first = start => first?,
@@ -105,7 +105,12 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         settings.control_plane.address().clone(),
         watched,
     ));
-    let Some(mut envoy) = keep_running(&settings, &chosen, first, &phase, &shutdown).await else {
+    let start = Start {
+        settings: &settings,
+        chosen: &chosen,
+        guest: &guest,
+    };
+    let Some(mut envoy) = keep_running(start, first, &phase, &shutdown).await else {
         return Ok(());
     };
     phase.send_replace(Phase::Draining);
@@ -117,8 +122,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Serves what the keeper gets, and says where.
-fn serve_secrets(keeper: Keeper) -> Result<Arc<str>, Failure> {
+/// Serves the guest what the keeper gets, and says where.
+fn serve_secrets(keeper: Keeper, guest: Guest) -> Result<Arc<str>, Failure> {
     let store = Store::default();
     let files = Files::new(store.clone());
     let socket = Socket::bind()?;
@@ -126,7 +131,7 @@ fn serve_secrets(keeper: Keeper) -> Result<Arc<str>, Failure> {
     tokio::spawn(hand_over(keeper.held(), store.clone()));
     tokio::spawn(keeper.run());
     tokio::spawn(files.clone().follow());
-    tokio::spawn(socket.serve(store, files));
+    tokio::spawn(socket.serve(guest, store, files));
     Ok(path)
 }
 
@@ -184,46 +189,6 @@ fn announce(
     let mut addresses = vec![("status", status), ("admin", admin)];
     addresses.extend(http_proxy.map(|address| ("http-proxy", address)));
     announce::print(PROGRAM, &addresses)
-}
-
-/// Restarts Envoy whenever it dies, until the shutdown begins. Returns the Envoy that runs then, if one does.
-async fn keep_running(
-    settings: &Settings,
-    chosen: &Chosen,
-    first: Envoy,
-    phase: &watch::Sender<Phase>,
-    shutdown: &Shutdown,
-) -> Option<Envoy> {
-    let mut envoy = first;
-    let mut pause = SHORTEST_PAUSE;
-    loop {
-        let born = Instant::now();
-        tokio::select! {
-            why = envoy.ended() => tracing::error!(why, "envoy died"),
-            () = shutdown.begun() => return Some(envoy),
-        }
-        phase.send_replace(Phase::Restarting);
-        if born.elapsed() >= STABLE {
-            pause = SHORTEST_PAUSE;
-        }
-        envoy = loop {
-            tracing::info!(pause_ms = pause.as_millis() as u64, "restarting envoy");
-            let attempt = async {
-                tokio::time::sleep(pause).await;
-                Envoy::start(settings, bootstrap::render(settings, chosen)).await
-            };
-            let outcome = tokio::select! {
-                outcome = attempt => outcome,
-                () = shutdown.begun() => return None,
-            };
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            match outcome {
-                Ok(envoy) => break envoy,
-                Err(failure) => tracing::error!(%failure, "cannot restart envoy"),
-            }
-        };
-        phase.send_replace(Phase::Running);
-    }
 }
 
 /// When to complain that no configuration comes.

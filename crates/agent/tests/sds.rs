@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ferromesh_agent::sds::files::Files;
+use ferromesh_agent::sds::guest::Guest;
 use ferromesh_agent::sds::secret;
 use ferromesh_agent::sds::server::Socket;
 use ferromesh_agent::sds::store::Store;
@@ -18,6 +19,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
@@ -34,11 +36,7 @@ struct Envoy {
 
 impl Envoy {
     async fn connect(path: &str, variant: Variant) -> Self {
-        let name = path.strip_prefix('@').expect("an abstract name");
-        let address = unix::SocketAddr::from_abstract_name(name).unwrap();
-        let socket = unix::UnixStream::connect_addr(&address).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let io = TokioIo::new(UnixStream::from_std(socket).unwrap());
+        let io = TokioIo::new(connect(path));
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
         tokio::spawn(connection);
         let (requests, taken) = mpsc::unbounded_channel::<Bytes>();
@@ -111,12 +109,51 @@ impl Envoy {
     }
 }
 
+fn connect(path: &str) -> UnixStream {
+    let name = path.strip_prefix('@').expect("an abstract name");
+    let address = unix::SocketAddr::from_abstract_name(name).unwrap();
+    let socket = unix::UnixStream::connect_addr(&address).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    UnixStream::from_std(socket).unwrap()
+}
+
+/// Says what a client of HTTP/2 says first, and hears whether anybody answers.
+async fn is_heard(path: &str) -> bool {
+    let mut stream = connect(path);
+    // Who isn't served may be gone already.
+    let _ = stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await;
+    matches!(stream.read(&mut [0; 64]).await, Ok(1..))
+}
+
+#[tokio::test]
+async fn only_the_expected_process_is_heard() {
+    let store = Store::default();
+    let socket = Socket::bind().unwrap();
+    let path = socket.path();
+    let guest = Guest::default();
+    tokio::spawn(socket.serve(guest.clone(), store.clone(), Files::new(store)));
+    assert!(!is_heard(&path).await, "nobody is expected yet");
+    guest.expect(std::process::id());
+    assert!(is_heard(&path).await);
+    // Of the same user, as every process of this test.
+    guest.expect(std::process::id() + 1);
+    assert!(!is_heard(&path).await, "another process is expected");
+    guest.expect(std::process::id());
+    assert!(is_heard(&path).await);
+    guest.forget();
+    assert!(!is_heard(&path).await, "Envoy has died");
+}
+
 async fn check(variant: Variant) {
     let own = |chain: &str| secret::certificate(secret::OWN, chain.to_owned(), "key".to_owned());
     let store = Store::default();
     let socket = Socket::bind().unwrap();
     let path = socket.path();
-    tokio::spawn(socket.serve(store.clone(), Files::new(store.clone())));
+    let guest = Guest::default();
+    guest.expect(std::process::id());
+    tokio::spawn(socket.serve(guest, store.clone(), Files::new(store.clone())));
     let mut envoy = Envoy::connect(&path, variant).await;
     // A secret that is not there yet must not be answered by its absence.
     envoy.ask(&[secret::OWN], "");

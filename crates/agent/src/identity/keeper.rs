@@ -1,20 +1,20 @@
 //! Keeps the certificate and the trust bundles fresh.
 
+mod accept;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use ferromesh_identity::{Bundle, Certificate, TrustDomain};
-use ferromesh_proto::trust::{FetchResponse, TrustBundle};
-use rustls::RootCertStore;
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::sign::CertifiedKey;
+use ferromesh_identity::Certificate;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::control_plane::{self, ControlPlane, Fault, FaultKind, provider};
+use super::control_plane::{self, Fault, FaultKind};
 use super::held::{Held, Own, Trust};
 use super::key::Key;
+use super::outside::{Network, Outside, Plane};
 use super::schedule;
 use super::settings::Credentials;
 
@@ -26,7 +26,8 @@ const POLL: Duration = Duration::from_secs(30);
 
 /// The key that keeps certificates alive, and everything that comes of it.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct Keeper<O = Network> {
+    outside: O,
     credentials: Credentials,
     held: watch::Sender<Held>,
     counts: watch::Sender<Counts>,
@@ -44,7 +45,15 @@ pub struct Counts {
 impl Keeper {
     /// Nothing is held yet.
     pub fn new(credentials: Credentials) -> Self {
+        Self::in_world(Network, credentials)
+    }
+}
+
+impl<O: Outside> Keeper<O> {
+    /// The same in another world.
+    fn in_world(outside: O, credentials: Credentials) -> Self {
         Self {
+            outside,
             credentials,
             held: watch::Sender::new(Held::default()),
             counts: watch::Sender::new(Counts::default()),
@@ -74,7 +83,7 @@ impl Keeper {
             let pause = match self.certify().await {
                 Ok(own) => {
                     failures = 0;
-                    let rest = Duration::from_secs(own.expires().saturating_sub(now()));
+                    let rest = Duration::from_secs(own.expires().saturating_sub(self.now()));
                     let pause = schedule::renewal(rest, fastrand::f64());
                     tracing::info!(
                         identity = %own.identity,
@@ -112,7 +121,7 @@ impl Keeper {
         let request = key.request().map_err(Fault::ours)?;
         let credentials = &self.credentials;
         let proof = control_plane::token(credentials);
-        let valid = own.filter(|own| own.expires() > now());
+        let valid = own.filter(|own| own.expires() > self.now());
         let token = match (&proof, &valid) {
             (Ok(token), _) => Some(token.as_str()),
             (Err(_), Some(_)) => None,
@@ -123,24 +132,25 @@ impl Keeper {
         } else {
             None
         };
-        let mut plane = ControlPlane::connect(credentials, trust.as_deref(), shown).await?;
+        let mut plane = self.connect(trust.as_deref(), shown).await?;
         let answer = match (plane.certify(&request, token).await, &valid) {
             // A machine has its token only once; from then on its certificate proves who it is.
             (Err(fault), Some(own))
                 if token.is_some() && fault.kind == FaultKind::Unauthenticated =>
             {
-                plane = ControlPlane::connect(credentials, trust.as_deref(), Some(own)).await?;
+                plane = self.connect(trust.as_deref(), Some(own)).await?;
                 plane.certify(&request, None).await.map_err(|_| fault)?
             }
             (answer, _) => answer?,
         };
         let fresh = match plane.bundles("", Duration::ZERO).await {
-            Ok(response) => Some(self.read(response)?),
+            Ok(response) => Some(accept::bundles(&self.credentials, response)?),
             // Another authority of Istio's kind: its answer says whom it trusts.
             Err(fault) if fault.kind == FaultKind::Unimplemented => None,
             Err(fault) => return Err(fault),
         };
-        let (own, roots) = self.accept(&answer, key, fresh.as_ref())?;
+        let (own, roots) =
+            accept::certificate(credentials, &answer, key, fresh.as_ref(), self.now())?;
         let own = Arc::new(own);
         let trust = fresh.unwrap_or_else(|| Trust {
             version: Arc::from(""),
@@ -154,58 +164,6 @@ impl Keeper {
         });
         self.counts.send_modify(|counts| counts.issued += 1);
         Ok(own)
-    }
-
-    /// Checks what was issued. The second value is the roots that came with it.
-    fn accept(
-        &self,
-        answer: &[String],
-        key: Key,
-        fresh: Option<&Trust>,
-    ) -> Result<(Own, Bundle), Fault> {
-        let bad = |why: String| Fault::away(&format!("it issued something unusable: {why}"));
-        let Some(([leaf, rest @ ..], roots)) =
-            answer.split_last().map(|(roots, chain)| (chain, roots))
-        else {
-            return Err(bad("no certificate".to_owned()));
-        };
-        let read = |pem: &str| {
-            Certificate::all_from_pem(pem.as_bytes()).map_err(|fault| bad(fault.to_string()))
-        };
-        let mut chain = read(leaf)?;
-        for pem in rest {
-            chain.extend(read(pem)?);
-        }
-        let roots = Bundle::from_pem(roots.as_bytes()).map_err(|fault| bad(fault.to_string()))?;
-        let trusted = fresh.map_or(
-            &roots,
-            |Trust {
-                 own: (_, bundle), ..
-             }| bundle,
-        );
-        let Some(first) = chain.first() else {
-            return Err(bad("no certificate".to_owned()));
-        };
-        let identity = first.identity().map_err(|fault| bad(fault.to_string()))?;
-        let Credentials {
-            trust_domain,
-            namespace,
-            ..
-        } = &self.credentials;
-        if identity.trust_domain() != trust_domain || identity.namespace() != namespace {
-            return Err(bad(format!(
-                "{identity} is not of {trust_domain} and namespace {namespace}"
-            )));
-        }
-        verify(&chain, &key, trusted).map_err(bad)?;
-        Ok((
-            Own {
-                identity,
-                chain,
-                key,
-            },
-            roots,
-        ))
     }
 
     /// Follows the bundles.
@@ -233,7 +191,7 @@ impl Keeper {
         // The sender is our own.
         let _ = held.wait_for(|held| held.trust.is_some()).await;
         let trust = self.held.borrow().trust.clone();
-        let mut plane = ControlPlane::connect(&self.credentials, trust.as_deref(), None).await?;
+        let mut plane = self.connect(trust.as_deref(), None).await?;
         loop {
             let known = self
                 .held
@@ -246,69 +204,20 @@ impl Keeper {
             if response.version == *known {
                 continue;
             }
-            let trust = self.read(response)?;
+            let trust = accept::bundles(&self.credentials, response)?;
             tracing::info!(version = %trust.version, "the trust bundles have changed");
             self.held
                 .send_modify(|held| held.trust = Some(Arc::new(trust)));
         }
     }
 
-    fn read(&self, response: FetchResponse) -> Result<Trust, Fault> {
-        let bad = |why: String| Fault::away(&format!("unusable trust bundles: {why}"));
-        let FetchResponse { version, bundles } = response;
-        let mut own = None;
-        let mut others = Vec::new();
-        for TrustBundle { trust_domain, pem } in bundles {
-            let domain = TrustDomain::new(&trust_domain).map_err(|fault| bad(fault.to_string()))?;
-            let bundle = Bundle::from_pem(pem.as_bytes())
-                .map_err(|fault| bad(format!("{trust_domain}: {fault}")))?;
-            if domain == self.credentials.trust_domain {
-                own = Some((domain, bundle));
-            } else {
-                others.push((domain, bundle));
-            }
-        }
-        let missing = || bad(format!("none for {}", self.credentials.trust_domain));
-        Ok(Trust {
-            version: Arc::from(version),
-            own: own.ok_or_else(missing)?,
-            others,
-        })
+    async fn connect(&self, trust: Option<&Trust>, own: Option<&Own>) -> Result<O::Plane, Fault> {
+        self.outside.connect(&self.credentials, trust, own).await
     }
-}
 
-/// Checks that a chain is valid now, signed by one of the roots, and for this key.
-fn verify(chain: &[Certificate], key: &Key, trusted: &Bundle) -> Result<(), String> {
-    let text = |error: rustls::Error| error.to_string();
-    let mut store = RootCertStore::empty();
-    for root in trusted.ders() {
-        store
-            .add(CertificateDer::from(root.to_vec()))
-            .map_err(text)?;
+    /// Seconds since the Unix epoch.
+    fn now(&self) -> u64 {
+        let since = self.outside.now().duration_since(UNIX_EPOCH);
+        since.map_or(0, |since| since.as_secs())
     }
-    let chain: Vec<_> = chain
-        .iter()
-        .map(|c| CertificateDer::from(c.der().to_vec()))
-        .collect();
-    let (leaf, intermediates) = chain.split_first().ok_or("no certificate")?;
-    let provider = provider();
-    verify_server_cert_signed_by_trust_anchor(
-        &ParsedCertificate::try_from(leaf).map_err(text)?,
-        &store,
-        intermediates,
-        UnixTime::now(),
-        provider.signature_verification_algorithms.all,
-    )
-    .map_err(text)?;
-    // It fails when the key is not the leaf's.
-    CertifiedKey::from_der(chain.clone(), key.der(), &provider)
-        .map(drop)
-        .map_err(text)
-}
-
-/// Seconds since the Unix epoch.
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

@@ -24,6 +24,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use super::files::Files;
+use super::guest::Guest;
 use super::store::{Opened, Store};
 
 const DELTA: &str = "/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets";
@@ -72,14 +73,18 @@ impl Socket {
         format!("@{}", self.name)
     }
 
-    /// Serves until it is dropped.
-    pub async fn serve(self, store: Store, files: Files) {
+    /// Serves one guest alone until it is dropped.
+    pub async fn serve(self, guest: Guest, store: Store, files: Files) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) if is_ours(&stream) => {
-                    tokio::spawn(connection(stream, store.clone(), files.clone()));
-                }
-                Ok(_) => tracing::warn!("another user asked for the secrets and got nothing"),
+                Ok((stream, _)) => match guest.recognize(&stream) {
+                    Ok(()) => {
+                        tokio::spawn(connection(stream, store.clone(), files.clone()));
+                    }
+                    Err(stranger) => {
+                        tracing::warn!(%stranger, "somebody else asked for the secrets and got nothing");
+                    }
+                },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept envoy's connection for secrets");
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -87,12 +92,6 @@ impl Socket {
             }
         }
     }
-}
-
-/// Whether the process at the other end belongs to our user, as the kernel says.
-fn is_ours(stream: &UnixStream) -> bool {
-    let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == own)
 }
 
 async fn connection(stream: UnixStream, store: Store, files: Files) {
