@@ -148,8 +148,14 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "k8s-openapi",
-        &["api", "dialect-kubernetes", "kube-source"],
+        // The operator keeps its own things there; the command line looks.
+        &["api", "dialect-kubernetes", "kube-source", "operator", "cli"],
         "only the source side sees Kubernetes",
+    ),
+    (
+        "kube",
+        &["kube-source", "operator", "cli"],
+        "only those speak to an API server",
     ),
     (
         "serde-saphyr",
