@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use crate::cluster::probe::{Reach, Reached};
 use crate::findings::Findings;
 use crate::metrics::{self, Format};
 
@@ -33,6 +34,8 @@ pub struct App {
     pub findings: Findings,
     /// The metrics.
     pub registry: Registry,
+    /// Whether the API server reaches this replica.
+    pub admission: Reached,
     /// Whether the end has begun.
     pub shutdown: Shutdown,
 }
@@ -77,13 +80,18 @@ pub async fn serve(
 async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if app.shutdown.has_begun() {
         (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
-    } else if app.hub.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
+    } else if !app.hub.is_ready() {
         (
             StatusCode::SERVICE_UNAVAILABLE,
             "the manifests are not compiled yet\n",
         )
+    } else if app.admission.get() == Reach::Awaited {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the API server has not asked this replica yet\n",
+        )
+    } else {
+        (StatusCode::OK, "ready\n")
     }
 }
 

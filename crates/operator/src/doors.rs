@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use ferromesh_chassis::{Failure, Shutdown};
 use ferromesh_injector::NamespaceFacts;
-use ferromesh_webhook::{Admission, inject, validate};
+use ferromesh_webhook::{Admission, inject, probe, validate};
 use ferromesh_xds_server::{Limits, PlaneHandle, Transport, serve};
 use tokio::net::TcpListener;
 
 use crate::cluster::lease::Candidate;
+use crate::cluster::probe::{Arrivals, Probe, Reached};
 use crate::cluster::webhooks::Webhooks;
+use crate::cluster::webhooks::entries::Revision;
 use crate::identity::known::Known;
 use crate::identity::{self, Home, Identity};
 use crate::metrics::Authority;
@@ -20,13 +22,33 @@ pub struct Doors {
     pub secured: Option<(TcpListener, identity::Settings)>,
     /// Envoys on this machine, without.
     pub plaintext: Option<TcpListener>,
-    /// The API server, and how pods get their proxies.
-    pub admission: Option<(TcpListener, Arc<ferromesh_injector::Settings>)>,
+    /// The API server.
+    pub admission: Option<Questions>,
     /// Where the authority is shown that comes with the first.
     pub authority: Authority,
 }
 
+/// Where the API server asks.
+pub struct Questions {
+    /// There.
+    pub listener: TcpListener,
+    /// How pods get their proxies.
+    pub settings: Arc<ferromesh_injector::Settings>,
+    /// Whether it reaches us.
+    pub reached: Reached,
+}
+
 impl Doors {
+    /// From now on we are not ready before the API server has asked us, if there is one.
+    pub fn await_questions(&self) {
+        let secured = self.secured.as_ref();
+        let is_in_cluster =
+            secured.is_some_and(|(_, settings)| matches!(settings.home, Home::Cluster(_)));
+        if let Some(questions) = self.admission.as_ref().filter(|_| is_in_cluster) {
+            questions.reached.await_it();
+        }
+    }
+
     /// Serves at all of them, until the shutdown begins.
     ///
     /// # Errors
@@ -76,21 +98,54 @@ impl Doors {
 
 /// Answers the API server, and has it ask.
 async fn admit(
-    admission: Option<(TcpListener, Arc<ferromesh_injector::Settings>)>,
+    questions: Option<Questions>,
     home: Home,
     identity: &Identity,
     known: &Arc<Known>,
     shutdown: &Shutdown,
 ) {
-    let Some((listener, settings)) = admission else {
+    let Some(questions) = questions else {
         return;
     };
+    let Questions {
+        listener,
+        settings,
+        reached,
+    } = questions;
     let end = || {
         let shutdown = shutdown.clone();
         async move { shutdown.begun().await }
     };
+    let arrivals = Arrivals::default();
+    let answers = answers(&settings, known, arrivals.clone());
+    let serving = ferromesh_webhook::serve(listener, identity.tls(), answers, end());
+    match home {
+        Home::Directory => serving.await,
+        Home::Cluster(cluster) => {
+            let candidate = Candidate::new(&cluster);
+            let webhooks = Webhooks::new(
+                &cluster,
+                Revision::of(&settings),
+                candidate.follow(),
+                identity.bundles.clone(),
+            );
+            let keeping = tokio::spawn(webhooks.keep());
+            let probing = tokio::spawn(Probe::new(&cluster, arrivals, reached).run());
+            tokio::join!(serving, candidate.run(end()));
+            keeping.abort();
+            probing.abort();
+        }
+    }
+}
+
+fn answers(
+    settings: &Arc<ferromesh_injector::Settings>,
+    known: &Known,
+    arrivals: Arrivals,
+) -> Admission {
+    let settings = Arc::clone(settings);
     let namespaces = known.follow_namespaces();
-    let answers = Admission {
+    Admission {
         inject: Arc::new(move |body| {
             inject(body, &settings, |name| NamespaceFacts {
                 name: name.to_owned(),
@@ -98,16 +153,6 @@ async fn admit(
             })
         }),
         validate: Arc::new(validate),
-    };
-    let serving = ferromesh_webhook::serve(listener, identity.tls(), answers, end());
-    match home {
-        Home::Directory => serving.await,
-        Home::Cluster(cluster) => {
-            let candidate = Candidate::new(&cluster);
-            let webhooks = Webhooks::new(&cluster, candidate.follow(), identity.bundles.clone());
-            let keeping = tokio::spawn(webhooks.keep());
-            tokio::join!(serving, candidate.run(end()));
-            keeping.abort();
-        }
+        probe: Arc::new(move |body| probe(body, |said| arrivals.note(said))),
     }
 }

@@ -260,7 +260,7 @@ fn service(
             lifetimes,
             control_plane,
             // Those by which agents and Envoys of Istio's kind know it.
-            control_plane_names: ["istiod", "ferromesh"]
+            control_plane_names: ["istiod", "ferromesh", "ferromesh-probe"]
                 .map(|name| format!("{name}.{root_namespace}.svc"))
                 .to_vec(),
         },

@@ -1,6 +1,7 @@
 //! What the control plane counts, for Prometheus. Where something means the same as in Istio it
 //! has Istio's name, so that the dashboards and alerts that people have go on working.
 
+mod admission;
 mod authority;
 mod count;
 mod process;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::cluster::probe::Reached;
 use crate::findings::Findings;
 pub use authority::Authority;
 use count::Count;
@@ -103,6 +105,8 @@ pub struct Metrics {
     pub jwks_failed: Count,
     /// The certificate authority, to be put here as soon as there is one.
     pub authority: Authority,
+    /// Whether the API server reaches this replica.
+    pub admission: Reached,
 }
 
 /// Kinds that Istio calls its registry; the others are configuration.
@@ -131,6 +135,7 @@ impl Metrics {
             jwks_fetched: Count::default(),
             jwks_failed: Count::default(),
             authority: Authority::default(),
+            admission: Reached::default(),
         }
     }
 
@@ -161,6 +166,7 @@ impl Metrics {
             jwks_fetched,
             jwks_failed,
             authority,
+            admission,
         } = self;
         let mut registry = Registry::default();
         let build = Family::<BuildLabels, Gauge>::default();
@@ -213,6 +219,7 @@ impl Metrics {
         }
         registry.register_collector(Box::new(streams::Streams(hub)));
         registry.register_collector(Box::new(authority.clone()));
+        registry.register_collector(Box::new(admission::Admission(admission.clone())));
         registry.register_collector(Box::new(refused::Refused(findings)));
         registry.register_collector(Box::new(process::Process::started_now()));
         registry

@@ -17,7 +17,7 @@ use rustls::pki_types::CertificateDer;
 use crate::arguments::{Arguments, RotateRoot, Source};
 use crate::cluster::Cluster;
 use crate::debug::{self, Pages};
-use crate::doors::Doors;
+use crate::doors::{Doors, Questions};
 use crate::findings::Findings;
 use crate::follow::Follower;
 use crate::identity::known::Known;
@@ -108,7 +108,12 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         let settings = injection_settings(&injection)?;
         let (listener, address) = listen::on("--webhook-address", address).await?;
         announced.push(("webhook", address));
-        doors.admission = Some((listener, Arc::new(settings)));
+        doors.admission = Some(Questions {
+            listener,
+            settings: Arc::new(settings),
+            reached: metrics.admission.clone(),
+        });
+        doors.await_questions();
     }
     let (pages, debug_address) = listen::on("--debug-address", debug_address).await?;
     announced.push(("debug", debug_address));
@@ -129,6 +134,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         hub: Arc::clone(handle.hub()),
         findings: findings.clone(),
         registry,
+        admission: metrics.admission.clone(),
         shutdown: shutdown.clone(),
     };
     let known = Arc::new(Known::default());

@@ -4,6 +4,10 @@
 //! plane runs. The holder of the Lease applies them, owned by a ClusterRole without rules that the
 //! chart keeps for this alone, so that they go when the release goes; a webhook without a server
 //! would keep pods from starting.
+//!
+//! Reading order: [`entries`], then this file.
+
+pub mod entries;
 
 use std::sync::Arc;
 
@@ -18,27 +22,20 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource, ResourceExt};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::lease::Leadership;
 use super::{Cluster, MANAGER, Pauses, told};
-
-/// The Service of the control plane.
-const SERVICE: &str = "ferromesh";
-
-/// The revision that serves namespaces that ask for none in particular.
-const REVISION: &str = "default";
-
-/// What an author says about a pod: the label first, then the annotation, which alone never asks
-/// for a proxy.
-const SAID: &str = r#"object.metadata.?labels[?"sidecar.istio.io/inject"].orValue(object.metadata.?annotations[?"sidecar.istio.io/inject"].orValue(""))"#;
+use entries::Revision;
 
 /// Keeps the configurations.
 pub struct Webhooks {
     client: Client,
     namespace: String,
+    revision: Revision,
     leadership: watch::Receiver<Leadership>,
     bundles: watch::Receiver<Arc<FetchResponse>>,
 }
@@ -50,12 +47,14 @@ impl Webhooks {
     /// For whoever holds the Lease.
     pub fn new(
         cluster: &Cluster,
+        revision: Revision,
         leadership: watch::Receiver<Leadership>,
         bundles: watch::Receiver<Arc<FetchResponse>>,
     ) -> Self {
         Self {
             client: cluster.client.clone(),
             namespace: cluster.namespace.clone(),
+            revision,
             leadership,
             bundles,
         }
@@ -78,22 +77,28 @@ impl Webhooks {
             changes::<ClusterRole>(&self.client, &self.owner()),
         ]);
         let mut pauses = Pauses::default();
+        let mut is_due = false;
         loop {
             let is_alive = tokio::select! {
                 changed = self.leadership.changed() => changed.is_ok(),
                 changed = self.bundles.changed() => changed.is_ok(),
                 changed = news.next() => changed.is_some(),
+                () = pauses.wait(), if is_due => true,
             };
             if !is_alive {
                 return;
             }
-            while *self.leadership.borrow_and_update() == Leadership::Leading {
-                let Err(fault) = self.apply().await else {
-                    pauses = Pauses::default();
-                    break;
-                };
-                tracing::warn!(fault, "webhook configurations are not as they should be");
-                pauses.wait().await;
+            if *self.leadership.borrow_and_update() == Leadership::Following {
+                is_due = false;
+                continue;
+            }
+            let applied = self.apply().await;
+            is_due = applied.is_err();
+            match applied {
+                Ok(()) => pauses = Pauses::default(),
+                Err(fault) => {
+                    tracing::warn!(fault, "webhook configurations are not as they should be");
+                }
             }
         }
     }
@@ -126,33 +131,54 @@ impl Webhooks {
             })
         };
         let bundle = ByteString(own.pem.clone().into_bytes());
-        let mutating = with(
-            injecting(&self.namespace, &bundle),
-            "MutatingWebhookConfiguration",
-        );
+        let (namespace, revision) = (&self.namespace, &self.revision);
+        let mutating = entries::injecting(namespace, revision, &bundle);
+        let mutating = with(mutating, "MutatingWebhookConfiguration");
         self.put::<MutatingWebhookConfiguration>(&mutating).await?;
-        let validating = with(
-            validating(&self.namespace, &bundle),
-            "ValidatingWebhookConfiguration",
-        );
+        let validating = entries::validating(namespace, revision, &bundle);
+        let validating = with(validating, "ValidatingWebhookConfiguration");
         self.put::<ValidatingWebhookConfiguration>(&validating)
             .await
     }
 
+    /// Applies it. What others have added to its webhooks goes: a condition more, and pods would
+    /// start without a proxy.
     async fn put<K>(&self, object: &Value) -> Result<(), String>
     where
         K: Resource<Scope = k8s_openapi::ClusterResourceScope, DynamicType = ()>
             + Clone
             + std::fmt::Debug
-            + DeserializeOwned,
+            + DeserializeOwned
+            + Serialize,
     {
         let api: Api<K> = Api::all(self.client.clone());
         let params = PatchParams::apply(MANAGER).force();
         let put = api
             .patch(&self.name(), &params, &Patch::Apply(object))
             .await;
+        let put = put.map_err(|error| told(&error))?;
+        if webhooks(&put) == webhooks(object) {
+            return Ok(());
+        }
+        tracing::warn!(
+            name = self.name(),
+            "webhooks that somebody has changed are put right"
+        );
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let right = json!({"webhooks": object["webhooks"]});
+        let put = api
+            .patch(&self.name(), &params, &Patch::Merge(&right))
+            .await;
         put.map(drop).map_err(|error| told(&error))
     }
+}
+
+fn webhooks(configuration: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(configuration).unwrap_or_default();
+    value["webhooks"].take()
 }
 
 /// Tells when the object of this name changes.
@@ -170,110 +196,4 @@ where
         .default_backoff()
         .filter_map(|event| async { event.ok().map(drop) })
         .boxed()
-}
-
-fn client_config(namespace: &str, path: &str, bundle: &ByteString) -> Value {
-    json!({
-        "service": {"name": SERVICE, "namespace": namespace, "path": path, "port": 443},
-        "caBundle": bundle,
-    })
-}
-
-/// Who gets a proxy: pods that ask, in namespaces that ask.
-///
-/// Only syntax that can't fail: the API server refuses a pod for which a condition fails.
-fn injecting(namespace: &str, bundle: &ByteString) -> Value {
-    let own = format!(
-        r#""istio.io/rev" in object.metadata.?labels.orValue({{}}) ? object.metadata.labels["istio.io/rev"] == "{REVISION}" : object.metadata.?labels[?"sidecar.istio.io/inject"].orValue("") == "true""#
-    );
-    let entry = |name: &str, selector: Vec<Value>, further: Vec<Value>| {
-        let mut conditions = vec![
-            json!({"name": "own-network", "expression": "!object.spec.?hostNetwork.orValue(false)"}),
-            json!({"name": "not-opted-out", "expression": format!(r#"{SAID} in ["", "true"]"#)}),
-        ];
-        conditions.extend(further);
-        let mut expressions = vec![json!({
-            "key": "kubernetes.io/metadata.name",
-            "operator": "NotIn",
-            "values": ["kube-system", "kube-public", "kube-node-lease", namespace],
-        })];
-        expressions.extend(selector);
-        json!({
-            "name": format!("{name}.sidecar-injector.ferromesh.io"),
-            "clientConfig": client_config(namespace, "/inject", bundle),
-            "rules": [{
-                "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"],
-                "operations": ["CREATE"], "scope": "Namespaced",
-            }],
-            "namespaceSelector": {"matchExpressions": expressions},
-            "matchConditions": conditions,
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "IfNeeded",
-            "sideEffects": "None",
-            "timeoutSeconds": 10,
-            "admissionReviewVersions": ["v1"],
-        })
-    };
-    let label = |key: &str, operator: &str, values: &[&str]| {
-        let mut expression = json!({"key": key, "operator": operator});
-        if !values.is_empty() {
-            expression["values"] = json!(values);
-        }
-        expression
-    };
-    json!([
-        entry(
-            "namespace",
-            vec![label("istio-injection", "In", &["enabled"])],
-            Vec::new(),
-        ),
-        entry(
-            "revision",
-            vec![
-                label("istio.io/rev", "In", &[REVISION]),
-                label("istio-injection", "DoesNotExist", &[]),
-            ],
-            Vec::new(),
-        ),
-        entry(
-            "pod",
-            vec![
-                label("istio-injection", "DoesNotExist", &[]),
-                label("istio.io/rev", "DoesNotExist", &[]),
-            ],
-            vec![json!({"name": "opted-in", "expression": own})],
-        ),
-    ])
-}
-
-/// What is judged: objects of the mesh that are not meant for another control plane. Without us
-/// the definitions' own rules and what was accepted before hold.
-fn validating(namespace: &str, bundle: &ByteString) -> Value {
-    let entry = |name: &str, expression: Value| {
-        json!({
-            "name": format!("{name}.validation.ferromesh.io"),
-            "clientConfig": client_config(namespace, "/validate", bundle),
-            "rules": [{
-                "apiGroups": [
-                    "networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io",
-                ],
-                "apiVersions": ["*"], "resources": ["*"], "operations": ["CREATE", "UPDATE"], "scope": "*",
-            }],
-            "objectSelector": {"matchExpressions": [expression]},
-            "failurePolicy": "Ignore",
-            "sideEffects": "None",
-            "timeoutSeconds": 5,
-            "admissionReviewVersions": ["v1"],
-        })
-    };
-    json!([
-        entry(
-            "any",
-            json!({"key": "istio.io/rev", "operator": "DoesNotExist"})
-        ),
-        entry(
-            "revision",
-            json!({"key": "istio.io/rev", "operator": "In", "values": [REVISION]}),
-        ),
-    ])
 }
