@@ -9,6 +9,7 @@ use envoy::matcher::string_matcher::MatchPattern;
 use envoy::rbac::Permission;
 use envoy::rbac::permission::Rule;
 use mesh::policy::authorization::{Operation, PathMatch, TextMatch};
+use mesh::policy::path_normalization::PathNormalization;
 
 use super::logic::{Logic, demands, permission};
 use super::rule::{NotThere, Scope};
@@ -28,15 +29,43 @@ pub(super) fn permission_of(
     } = operation;
     let mut all = scope.of_requests(hosts, |it| header(":authority", it, Case::Insensitive))?;
     all.extend(scope.of_requests(methods, |it| header(":method", it, Case::Sensitive))?);
-    all.extend(scope.of_requests(paths, path)?);
+    let merging = Merging::of(scope.security.paths);
+    all.extend(scope.of_requests(paths, |it| path(it, merging))?);
     all.extend(demands(ports, port));
     Ok(Permission::all(all))
 }
 
-fn path(path: &PathMatch) -> Permission {
-    match path {
-        PathMatch::Text(text) => path_text(text),
-        PathMatch::Template(text) => is(regex(template::regex(text))),
+/// What becomes of several slashes in a row.
+#[derive(Clone, Copy)]
+enum Merging {
+    /// They stay.
+    Apart,
+    /// They become one, but those of a path of nothing else, which Envoy makes two.
+    Merged,
+}
+
+impl Merging {
+    fn of(normalization: PathNormalization) -> Self {
+        match normalization {
+            PathNormalization::None | PathNormalization::Base => Self::Apart,
+            PathNormalization::MergeSlashes | PathNormalization::DecodeAndMergeSlashes => {
+                Self::Merged
+            }
+        }
+    }
+}
+
+fn path(path: &PathMatch, merging: Merging) -> Permission {
+    match (path, merging) {
+        (PathMatch::Text(TextMatch::Exact(text)), Merging::Merged) if &**text == "/" => {
+            Permission::any(
+                ["/", "//"]
+                    .map(|it| is(MatchPattern::Exact(it.to_owned())))
+                    .to_vec(),
+            )
+        }
+        (PathMatch::Text(text), _) => path_text(text),
+        (PathMatch::Template(text), _) => is(regex(template::regex(text))),
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn normalized(path: &str, how: Normalization) -> Option<String> {
     )
 }
 
-/// Escapes of unreserved characters are decoded; the others get upper-case digits. `None` for `%00` and the like.
+/// Escapes of unreserved characters are decoded; the case of the others stays, as Envoy documents. `None` for `%00`.
 fn decoded(path: &str) -> Option<String> {
     let mut text = String::new();
     let mut rest = path;
@@ -61,7 +61,7 @@ fn decoded(path: &str) -> Option<String> {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 text.push(char::from(byte))
             }
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => text.push_str(&tail[..3]),
         }
         rest = &tail[3..];
     }

@@ -3,10 +3,13 @@
 use serde_json::Value;
 
 /// What makes an object what it is.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 12] = [
     "apiVersion",
     "kind",
     "metadata",
+    "name",
+    "namespace",
+    "spec",
     "rules",
     "source",
     "operation",

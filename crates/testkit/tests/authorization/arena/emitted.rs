@@ -35,17 +35,21 @@ impl Arena {
         }
     }
 
-    /// The listeners as they would be for these policies.
-    pub fn emitted_for(&self, objects: &[Value]) -> BTreeMap<u16, Listener> {
+    /// The listeners as they would be for these policies; `None` if one of these is refused.
+    pub fn emitted_for(&self, objects: &[Value]) -> Option<BTreeMap<u16, Listener>> {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
         self.mesh
             .manifests()
             .write("policies.json", &list.to_string());
-        self.emitted()
+        self.compiled()
     }
 
     /// The server's listeners by port, as they are emitted for the manifests as they are now.
     pub fn emitted(&self) -> BTreeMap<u16, Listener> {
+        self.compiled().expect("no manifest is refused")
+    }
+
+    fn compiled(&self) -> Option<BTreeMap<u16, Listener>> {
         let objects = directory::load(&[self.mesh.manifests().path()], "default").objects;
         let mut acceptance = Acceptance::new();
         let mut compiler = Compiler::new();
@@ -54,6 +58,9 @@ impl Arena {
         }
         for located in &objects {
             let unit = ferromesh_dialects::lower(&located.object);
+            if unit.is_refused() {
+                return None;
+            }
             if let Some(unit) = acceptance.replace(unit.into()) {
                 compiler.replace(unit);
             }
@@ -87,6 +94,6 @@ impl Arena {
             }
         }
         assert_eq!(listeners.len(), 3, "each port has a listener");
-        listeners
+        Some(listeners)
     }
 }

@@ -3,7 +3,7 @@
 use ferromesh_testkit::oracle::Normalization;
 use serde_json::{Value, json};
 
-use super::{check, front, policy};
+use super::{Trial, check, check_both, front, policy};
 use crate::arena::{Arena, Outcome, name};
 use crate::requests::Http;
 
@@ -79,6 +79,28 @@ async fn spellings_of_a_path_are_what_each_normalisation_says() {
                     check(&mut arena, &objects, &case.by_http2(), (&what, expected)).await;
                 }
             }
+        }
+    }
+}
+
+/// Envoy itself leaves `//` of a path that is nothing but slashes.
+#[tokio::test]
+async fn the_root_is_the_root_however_many_slashes_it_has() {
+    for (normalization, seen) in NORMALIZATIONS.into_iter().zip([false, false, true, true]) {
+        let mut arena = Arena::start(normalization).await;
+        for field in ["paths", "notPaths"] {
+            let mut operation = json!({});
+            operation[field] = json!(["/"]);
+            let spellings = ["//", "///", "//?x=1", "/x/..//"];
+            let cases = spellings.map(|path| (path, seen)).into_iter();
+            let cases = cases.chain([("/", true), ("/x", false), ("//x", false)]);
+            let trial = Trial {
+                rule: json!({"to": [{"operation": operation}]}),
+                cases: cases
+                    .map(|(path, is_root)| (front(Http::get(path)), is_root == (field == "paths")))
+                    .collect(),
+            };
+            check_both(&mut arena, &trial, &[]).await;
         }
     }
 }
