@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: builds the release profile, measures single events (instructions by
-//! callgrind, and time), fleets of fake proxies next to a floor, certificates and the agent, and
+//! callgrind, and time), fleets of fake proxies next to a floor, certificates, admission and the agent, and
 //! prints the tables of `docs/performance.md`.
 
 use std::error::Error;
@@ -47,7 +47,7 @@ pub fn run(root: &Path) -> Result<()> {
     if !status.success() {
         return Err("the fleet could not be measured".into());
     }
-    for part in ["certificates", "agent"] {
+    for part in ["certificates", "admission", "agent"] {
         println!();
         if !Command::new(&bench).arg(part).status()?.success() {
             return Err(format!("{part} could not be measured").into());

@@ -93,6 +93,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "compiler",
             "dialects",
             "envoy",
+            "injector",
+            "webhook",
             "kube-source",
             "mesh",
             "probe",
@@ -149,7 +151,13 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     (
         "k8s-openapi",
         // The operator keeps its own things there; the command line looks.
-        &["api", "dialect-kubernetes", "kube-source", "operator", "cli"],
+        &[
+            "api",
+            "dialect-kubernetes",
+            "kube-source",
+            "operator",
+            "cli",
+        ],
         "only the source side sees Kubernetes",
     ),
     (

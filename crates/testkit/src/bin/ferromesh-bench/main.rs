@@ -1,9 +1,10 @@
 //! `make bench`: what the control plane costs, next to a floor in the same run.
 //!
 //! Its parts are subcommands: `fleet` (fake proxies over TCP), `events` (instructions and time of
-//! single events inside the control plane, to be run under callgrind), `certificates`, `agent`,
+//! single events inside the control plane, to be run under callgrind), `certificates`, `admission`, `agent`,
 //! and `floor`, the server that `fleet` compares with.
 
+mod admission;
 mod agent;
 mod certificates;
 mod cost;
@@ -65,6 +66,8 @@ enum Part {
     },
     /// Certificates from the control plane beside this program.
     Certificates,
+    /// Questions of an API server, answered in this process.
+    Admission,
     /// The agent beside this program, with an Envoy.
     Agent,
     /// A server that only writes bytes that were encoded beforehand; a line on stdin is a push.
@@ -111,6 +114,7 @@ async fn run(part: Part) -> io::Result<()> {
             Ok(())
         }
         Part::Certificates => certificates::run().await,
+        Part::Admission => admission::run(),
         Part::Agent => agent::run().await,
         Part::Floor { resource } => floor::run(&resource).await,
         Part::Events { .. } => Ok(()),
