@@ -18,6 +18,8 @@ mod objects;
 mod pod;
 #[path = "capture/rules.rs"]
 mod rules;
+#[path = "capture/secrets.rs"]
+mod secrets;
 #[path = "capture/services.rs"]
 mod services;
 #[path = "capture/tcp.rs"]
@@ -61,6 +63,10 @@ macro_rules! variant {
         }
     };
 }
+
+// How traffic gets to Envoy and by which addresses makes no difference here, but as whom it runs does.
+promises! { redirect, Redirect, V4: secrets::secrets_are_for_envoy_alone }
+promises! { tproxy, Tproxy, V4: secrets::secrets_are_for_envoy_alone }
 
 variant!(redirect_v4, Redirect, V4);
 variant!(redirect_v6, Redirect, V6);

@@ -47,7 +47,9 @@ impl OwnCertificates {
         identified(&self.trust_domain, identity.namespace(), entry)
     }
 
-    /// TLS has verified the chain against all roots that anybody trusts; here only ours count.
+    /// TLS has verified the chain against all roots that anybody trusts; here only ours count. What another authority has
+    /// issued (`caCertificates`) is good for talking, but would become ours for ever if it were renewed: who it was issued
+    /// for, and whether it was taken back since, only that authority knows. Such a machine shows a token once.
     fn verified(&self, chain: &[Vec<u8>], now: Duration) -> Result<Certificate, Refusal> {
         let leaf = chain
             .first()

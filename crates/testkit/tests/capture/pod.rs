@@ -197,6 +197,12 @@ impl Pod {
             .collect()
     }
 
+    /// What the agent has logged until now, and Envoy through it.
+    pub fn agent_log(&self) -> Vec<String> {
+        let lines = self.proxy.iter().flat_map(|proxy| proxy.agent.stderr());
+        lines.collect()
+    }
+
     /// A statistic of Envoy; 0 when it doesn't exist (yet).
     pub fn stat(&self, name: &str) -> u64 {
         let admin = self.proxy.as_ref().expect("the pod has a proxy").admin;
