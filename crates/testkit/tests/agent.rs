@@ -1,5 +1,7 @@
 //! The agent with a real Envoy: its start, its readiness, what it does when something dies, its end, its errors.
 
+#[path = "agent/key.rs"]
+mod key;
 #[path = "agent/resources.rs"]
 mod resources;
 
