@@ -15,7 +15,7 @@ TESTS ?=
 .PHONY: help demo test test-root bench fuzz fmt cluster cluster-down cluster-images images e2e
 
 help: ## what there is
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: ## the sample shop with real Envoys and live traffic, until Ctrl-C (ONCE=1: only the tour)
 	@$(CARGO) build --locked --workspace --bins
