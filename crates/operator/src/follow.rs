@@ -13,6 +13,7 @@ use ferromesh_mesh::name::{Namespace, WorkloadName};
 use ferromesh_xds_server::{Applied, Change, PlaneHandle};
 
 use crate::identity::known::Known;
+use crate::identity::pinned::{self, Pinned};
 use crate::metrics::{Event, Metrics};
 use crate::reporter::News;
 
@@ -67,17 +68,23 @@ impl Follower {
             .into_iter()
             .map(|unit| Change::Replace(Arc::new(unit)));
         let (mut changes, changed) = self.lower(&first);
+        let configurations = pinned::configurations(&changes);
         changes.extend(defaults);
         changes.append(&mut self.first);
         if self.apply(changes, first, started).await.is_none() {
             return;
         }
         self.known.refresh(&self.plane, names(&changed)).await;
+        let Some(mesh) = self.known.follow_mesh().borrow().clone() else {
+            return;
+        };
+        let mut pinned = Pinned::new(mesh.security.trust_domain.clone(), configurations);
         let took = started.elapsed();
         tracing::info!(objects = changed.len(), took_ms = ms(took), "ready");
         while let Some(batch) = source.next().await {
             let since = Instant::now();
             let (changes, changed) = self.lower(&batch);
+            let changes = changes.into_iter().map(|it| pinned.hold(it)).collect();
             let Some(applied) = self.apply(changes, batch, since).await else {
                 return;
             };

@@ -5,11 +5,12 @@
 //! Machines later use their certificates. The trust domain and the namespace of the control plane are those of the mesh
 //! configuration when the program starts.
 //!
-//! Reading order: [`known`], [`bundles`], [`calls`], then this file.
+//! Reading order: [`known`], [`pinned`], [`bundles`], [`calls`], then this file.
 
 pub mod bundles;
 mod calls;
 pub mod known;
+pub mod pinned;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -126,7 +127,6 @@ impl Identity {
         }
         tokio::spawn(async move { roots.keep(&SystemClock, PERIOD).await });
         tokio::spawn(async move { bundles.keep().await });
-        tokio::spawn(warn_of_moves(own.clone(), Arc::clone(&known)));
         let credentials = Arc::new(credentials);
         let keeping = Arc::clone(&credentials);
         tokio::spawn(async move { keeping.keep().await });
@@ -330,19 +330,5 @@ async fn reconcile(tokens: &Arc<ca::Tokens>, known: &Known) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "some workloads have no token"),
         Err(error) => tracing::error!(%error, "tokens were not written"),
-    }
-}
-
-/// The trust domain can't change under a running mesh.
-async fn warn_of_moves(own: TrustDomain, known: Arc<Known>) {
-    let mut mesh = known.follow_mesh();
-    while mesh.changed().await.is_ok() {
-        let wanted = mesh
-            .borrow_and_update()
-            .as_ref()
-            .map(|mesh| mesh.security.trust_domain.clone());
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != own) {
-            tracing::warn!(%own, %wanted, "another trustDomain takes effect when the control plane starts again");
-        }
     }
 }

@@ -208,3 +208,43 @@ async fn two_meshes_that_trust_each_other_call_each_other() {
         "{fault}"
     );
 }
+
+/// What is remarked on the trust domain.
+async fn remark(world: &World) -> Option<serde_json::Value> {
+    let list = world.mesh.debug_json("/debug/diagnostics").await;
+    let list = list.as_array().expect("a list").clone();
+    list.into_iter().find(|it| it["path"] == "trustDomain")
+}
+
+#[tokio::test]
+async fn a_trust_domain_that_changes_waits_for_the_next_start() {
+    let strict = world::peer_authentication("shop", "default", "{mtls: {mode: STRICT}}");
+    let usual = "outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n";
+    let moved = format!(
+        "{usual}trustDomain: new.example\ntrustDomainAliases: [cluster.local, a.example]\n"
+    );
+    let world = World::open(usual, &strict, &[]).await;
+    assert_eq!(remark(&world).await, None);
+    world.mesh.manifests().write("mesh.yaml", &moved);
+    let told = eventually("it is remarked", async || {
+        remark(&world).await.ok_or_else(String::new)
+    })
+    .await;
+    assert_eq!(told["code"], "needs-restart", "{told}");
+    let hint = told["hint"].as_str().unwrap_or_default();
+    assert!(hint.contains("restart the control plane"), "{told}");
+    // Nothing else has changed: who comes anew gets what everybody has, and is heard.
+    let own = world.mesh.certificate("shop", "client").await;
+    let (status, text) = ask(world.server.inbound(8080), &own).await.unwrap();
+    assert_eq!(status, 200);
+    assert!(text.contains(&format!("URI={}", world::CLIENT)), "{text}");
+    world.arrives().await;
+    world.mesh.manifests().write("mesh.yaml", usual);
+    eventually("the remark is gone", async || {
+        remark(&world)
+            .await
+            .map_or(Ok(()), |told| Err(told.to_string()))
+    })
+    .await;
+    world.arrives().await;
+}
