@@ -3,6 +3,8 @@
 //! It needs a cluster, so `cargo test` alone leaves it out. `make e2e` starts one for it; on a cluster that runs already,
 //! it is `FERROMESH_CLUSTER=default cargo test -p ferromesh-testkit --test cluster`.
 
+#[path = "cluster/admission.rs"]
+mod admission;
 #[path = "cluster/charts.rs"]
 mod charts;
 #[path = "cluster/definitions.rs"]
