@@ -1,6 +1,8 @@
 //! The roots of the mesh in every namespace: the ConfigMap that pods mount before they know
 //! anything else, under Istio's name.
 
+mod disputes;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,9 +12,11 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use kube::runtime::watcher;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::{MANAGER, Pauses, told};
 use crate::identity::known::Namespaces;
+use disputes::{Answer, Disputes};
 
 /// The ConfigMap.
 pub const NAME: &str = "istio-ca-root-cert";
@@ -30,6 +34,7 @@ pub struct RootCertificates {
     bundles: watch::Receiver<Arc<FetchResponse>>,
     /// What stands in each namespace.
     found: BTreeMap<String, String>,
+    disputes: Disputes,
 }
 
 impl RootCertificates {
@@ -44,6 +49,7 @@ impl RootCertificates {
             namespaces,
             bundles,
             found: BTreeMap::new(),
+            disputes: Disputes::default(),
         }
     }
 
@@ -57,7 +63,9 @@ impl RootCertificates {
         let mut is_complete = false;
         let mut seen = BTreeMap::new();
         loop {
+            let left = self.disputes.next(Instant::now());
             let again = tokio::select! {
+                () = tokio::time::sleep_until(left.unwrap_or_else(Instant::now)), if left.is_some() => is_complete,
                 event = events.next() => match event {
                     Some(Ok(event)) => {
                         is_complete |= matches!(event, watcher::Event::InitDone);
@@ -101,7 +109,7 @@ impl RootCertificates {
         match event {
             watcher::Event::Apply(map) => {
                 let (namespace, text) = content(map);
-                self.found.insert(namespace, text);
+                self.note(namespace, text);
             }
             watcher::Event::Delete(map) => {
                 let (namespace, _) = content(map);
@@ -116,6 +124,24 @@ impl RootCertificates {
         }
     }
 
+    /// What stands there now, whoever has written it.
+    fn note(&mut self, namespace: String, text: String) {
+        let bundles = Arc::clone(&self.bundles.borrow());
+        let own = bundles.bundles.first().map(|own| &own.pem);
+        let was_ours = own.is_some() && self.found.get(&namespace) == own;
+        if was_ours && own != Some(&text) {
+            let answer = self.disputes.contest(&namespace, Instant::now());
+            if answer == Answer::Begun {
+                tracing::warn!(
+                    namespace,
+                    "somebody else writes configmap {NAME}, too, and its pods trust sometimes them and \
+                     sometimes us (let only one of two control planes have this namespace)"
+                );
+            }
+        }
+        self.found.insert(namespace, text);
+    }
+
     /// Writes what is missing or different; whether everything is as it should be.
     async fn reconcile(&mut self) -> bool {
         let namespaces = Arc::clone(&self.namespaces.borrow_and_update());
@@ -124,9 +150,11 @@ impl RootCertificates {
             return true;
         };
         let mut is_done = true;
+        let now = Instant::now();
         for namespace in namespaces.keys() {
             let is_right = self.found.get(&**namespace) == Some(&own.pem);
-            if is_right || LEFT_ALONE.contains(&&**namespace) {
+            let is_left = self.disputes.is_left(namespace, now);
+            if is_right || is_left || LEFT_ALONE.contains(&&**namespace) {
                 continue;
             }
             match self.apply(namespace, &own.pem).await {
