@@ -159,3 +159,88 @@ impl Probe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Json;
+    use axum::extract::{RawQuery, State};
+    use axum::routing::post;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn cluster(address: &str) -> Cluster {
+        rustls::crypto::aws_lc_rs::default_provider()
+            .install_default()
+            .ok();
+        let address = format!("http://{address}").parse().expect("an address");
+        let mut config = kube::Config::new(address);
+        config.default_retry = false;
+        Cluster {
+            client: kube::Client::try_from(config).expect("a client"),
+            namespace: "mesh".to_owned(),
+            replica: "a".to_owned(),
+        }
+    }
+
+    /// An API server that asks this replica at the third time only.
+    type Asked = (Arc<AtomicUsize>, Arrivals);
+
+    async fn lease(
+        State((asked, arrivals)): State<Asked>,
+        RawQuery(query): RawQuery,
+        Json(lease): Json<Value>,
+    ) -> Json<Value> {
+        assert!(query.is_some_and(|query| query.contains("dryRun=All")));
+        let nonce = lease["metadata"]["labels"][LABEL].as_str();
+        if asked.fetch_add(1, Ordering::Relaxed) == 2 {
+            arrivals.note(nonce.expect("the label"));
+        } else {
+            arrivals.note("of somebody else");
+        }
+        Json(lease)
+    }
+
+    #[tokio::test]
+    async fn it_asks_until_the_question_arrives_here() {
+        let state: Asked = (Arc::default(), Arrivals::default());
+        let (asked, arrivals) = state.clone();
+        let path = "/apis/coordination.k8s.io/v1/namespaces/mesh/leases";
+        let router = axum::Router::new()
+            .route(path, post(lease))
+            .with_state(state);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let reached = Reached::default();
+        reached.await_it();
+        assert_eq!(reached.get(), Reach::Awaited);
+        let probe = Probe::new(&cluster(&address), arrivals, reached.clone());
+        probe.run().await;
+        assert_eq!(reached.get(), Reach::Reached);
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+        server.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_held_up_for_longer_than_a_minute() {
+        let reached = Reached::default();
+        reached.await_it();
+        // Nobody listens there.
+        let cluster = cluster("127.0.0.1:1");
+        let probing =
+            tokio::spawn(Probe::new(&cluster, Arrivals::default(), reached.clone()).run());
+        let start = Instant::now();
+        tokio::time::sleep(PATIENCE - Duration::from_millis(1)).await;
+        assert_eq!(reached.get(), Reach::Awaited);
+        let mut follow = reached.0.subscribe();
+        let given_up = follow.wait_for(|reach| *reach != Reach::Awaited).await;
+        assert_eq!(given_up.map(|reach| *reach).ok(), Some(Reach::Missed));
+        assert!(start.elapsed() < PATIENCE + Duration::from_secs(1));
+        assert!(!probing.is_finished(), "it goes on asking");
+        probing.abort();
+    }
+}
