@@ -21,6 +21,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use control::Fault;
@@ -71,6 +72,7 @@ impl Echo {
         let instance = Instance {
             name: name.to_owned(),
             state: Mutex::default(),
+            ending: watch::channel(false).0,
         };
         Self {
             instance: Arc::new(instance),
@@ -118,6 +120,14 @@ impl Echo {
         self.instance.state().fault = fault;
     }
 
+    /// Ends as a server should: nothing new is accepted, what is being served is answered, and clients are told to go.
+    pub async fn end(mut self) {
+        self.instance.ending.send_replace(true);
+        for listener in std::mem::take(&mut self.listeners) {
+            let _ = listener.await;
+        }
+    }
+
     /// Forgets what it has seen, except what is open.
     pub fn forget(&self) {
         self.instance.state().forget();
@@ -137,6 +147,7 @@ impl Drop for Echo {
 struct Instance {
     name: String,
     state: Mutex<State>,
+    ending: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! Accepting connections of every kind.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +9,21 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Connection, Instance, Kind, OpenConnection, http, tcp};
 
-/// Accepts until it is aborted, which closes all of its connections too.
+/// Accepts until it is aborted, which closes all of its connections too, or until the instance ends; then it returns
+/// when the last of them is closed.
 pub(super) async fn accept(listener: TcpListener, kind: Kind, instance: Arc<Instance>) {
     let mut connections = JoinSet::new();
+    let mut ending = instance.ending.subscribe();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
+            _ = ending.wait_for(|ending| *ending) => break,
         };
         match accepted {
             Ok((stream, client)) => {
@@ -28,6 +33,8 @@ pub(super) async fn accept(listener: TcpListener, kind: Kind, instance: Arc<Inst
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 async fn serve(stream: TcpStream, client: IpAddr, kind: Kind, instance: Arc<Instance>) {
@@ -45,15 +52,24 @@ async fn serve(stream: TcpStream, client: IpAddr, kind: Kind, instance: Arc<Inst
                 number: open.number,
                 client,
             };
-            let service =
-                service_fn(move |request| http::answer(request, Arc::clone(&instance), connection));
-            // A fault that was ordered ends the connection by an error, as does a client that breaks off.
-            let _ = auto::Builder::new(TokioExecutor::new())
-                .serve_connection_with_upgrades(TokioIo::new(stream), service)
-                .await;
+            serve_http(stream, &instance, connection).await;
         }
     }
     drop(open);
+}
+
+/// Serves a connection; when the instance ends, until its requests are answered.
+async fn serve_http(stream: TcpStream, instance: &Arc<Instance>, connection: Connection) {
+    let mut ending: watch::Receiver<bool> = instance.ending.subscribe();
+    let service = service_fn(|request| http::answer(request, Arc::clone(instance), connection));
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    // A fault that was ordered ends the connection by an error, as does a client that breaks off.
+    tokio::select! {
+        _ = served.as_mut() => return,
+        _ = ending.wait_for(|ending| *ending) => served.as_mut().graceful_shutdown(),
+    }
+    let _ = served.await;
 }
 
 /// What a client speaks, by its first byte.

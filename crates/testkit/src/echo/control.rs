@@ -6,6 +6,7 @@
 //! | `DELETE /_echo/fault` | none does |
 //! | `GET /_echo/counters` | what it has seen, as JSON |
 //! | `DELETE /_echo/counters` | forgets it |
+//! | `GET /_echo/metrics` | the same for Prometheus |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,15 @@ use super::{Counters, Instance};
 
 /// The paths that control an instance begin with this.
 pub(super) const PREFIX: &str = "/_echo/";
+
+/// Where Prometheus finds what it has seen.
+pub(super) const METRICS: &str = "/_echo/metrics";
+
+/// What it has seen, in Prometheus' words.
+pub(super) fn metrics(instance: &Arc<Instance>) -> String {
+    let Counters { requests, .. } = instance.state().counters;
+    format!("# TYPE echo_requests_total counter\necho_requests_total {requests}\n")
+}
 
 /// How all requests fail.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -36,6 +36,13 @@ pub(super) async fn answer(
     instance: Arc<Instance>,
     connection: Connection,
 ) -> Result<Answer, Broken> {
+    if request.uri().path() == control::METRICS {
+        let metrics = control::metrics(&instance);
+        let mut answer = whole(StatusCode::OK, metrics.into());
+        let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        answer.headers_mut().insert(CONTENT_TYPE, kind);
+        return Ok(answer);
+    }
     if request.uri().path().starts_with(control::PREFIX) {
         let (status, value) = control::answer(&instance, request.method(), request.uri());
         return Ok(whole(status, value.to_string().into()));
@@ -66,6 +73,9 @@ pub(super) async fn answer(
         .or(fault.and_then(|fault| fault.fail));
     if failing == Some(Failing::Reset) {
         return Err(Broken("ordered to break the connection".to_owned()));
+    }
+    if grpc::is_health(request.uri()) {
+        return Ok(grpc::answer(request, &instance));
     }
     let failed = failing.and_then(|failing| match failing {
         Failing::Status(status) => Some(status),

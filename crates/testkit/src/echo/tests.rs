@@ -192,3 +192,37 @@ async fn speaks_grpc_websocket_and_tcp() {
     assert_eq!(plain.hear().await, Ok(Some("hello".to_owned())));
     assert_eq!(banner.hear().await, Ok(Some("instance one".to_owned())));
 }
+
+#[tokio::test]
+async fn ends_when_what_it_serves_is_answered() {
+    let (echo, address) = start().await;
+    let slow = Request::get("shop", "/").header("x-echo-delay", "200ms");
+    let mut idle = Connection::open(address, Protocol::Http1).await.unwrap();
+    idle.send(Request::get("shop", "/")).await.unwrap();
+    let served = tokio::spawn(slow.send(address));
+    crate::wait::eventually("the request is there", async || {
+        (echo.counters().active == 1)
+            .then_some(())
+            .ok_or_else(String::new)
+    })
+    .await;
+    echo.end().await;
+    assert_eq!(served.await.unwrap().unwrap().status, 200);
+    idle.closed().await;
+    assert!(Connection::open(address, Protocol::Http1).await.is_err());
+}
+
+#[tokio::test]
+async fn tells_of_its_health_and_its_metrics() {
+    let (echo, address) = start().await;
+    for (fault, expected) in [(None, 1), (Some(super::control::Fault::default()), 2)] {
+        echo.set_fault(fault);
+        let request = Request::get("shop", "/grpc.health.v1.Health/Check").grpc(b"");
+        let answer = request.send_by(address, Protocol::Http2).await.unwrap();
+        assert_eq!(answer.body.as_ref(), [0, 0, 0, 0, 2, 8, expected]);
+        assert_eq!(answer.trailers["grpc-status"], "0");
+    }
+    let metrics = Request::get("shop", "/_echo/metrics").send(address).await;
+    let metrics = metrics.unwrap().text();
+    assert!(metrics.contains("echo_requests_total 2\n"), "{metrics}");
+}
