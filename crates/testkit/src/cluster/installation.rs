@@ -61,7 +61,8 @@ pub fn install(cluster: &Cluster, values: &[&str]) {
         command
             .args(["upgrade", "--install", release])
             .arg(format!("{charts}/{release}"))
-            .args(["--wait", PATIENCE])
+            // Without it what was set before stays when nothing is set now.
+            .args(["--wait", PATIENCE, "--reset-values"])
             .args(more);
         check(&mut command);
     };

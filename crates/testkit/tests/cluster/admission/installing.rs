@@ -96,6 +96,32 @@ async fn two_releases_have_names_of_their_own() {
     check(cluster.helm().args(install).args(namespace));
     let (ours, theirs) = (found(&cluster, NAMESPACE), found(&cluster, other.name()));
     assert_eq!((ours.len(), theirs.len()), (2, 2));
+    // Both write the roots of each namespace, which are not the same: neither insists.
+    let version = || {
+        let map = [
+            "get",
+            "configmap/istio-ca-root-cert",
+            "--namespace",
+            "default",
+        ];
+        check(
+            cluster
+                .kubectl()
+                .args(map)
+                .args(["--output", "jsonpath={.metadata.resourceVersion}"]),
+        )
+    };
+    wait::eventually("they quarrel no more", async || {
+        let before = version();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let after = version();
+        if before == after {
+            Ok(())
+        } else {
+            Err(format!("{before}, then {after}"))
+        }
+    })
+    .await;
     check(
         cluster
             .helm()
