@@ -6,10 +6,13 @@
 //!
 //! It deliberately never sees the mesh's configuration: Envoy speaks ADS to the control plane directly.
 //!
-//! Reading order: [`arguments`], [`settings`], [`bootstrap`], [`envoy`], [`admin`], [`status`], [`drain`], [`proxy`]; [`capture`].
+//! Reading order: [`arguments`], [`settings`], [`bootstrap`], [`envoy`], [`admin`], [`application`], [`status`], [`drain`], [`proxy`];
+//! [`capture`]; [`beside`].
 
 pub mod admin;
+pub mod application;
 pub mod arguments;
+pub mod beside;
 pub mod bootstrap;
 pub mod capture;
 pub mod drain;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use ferromesh_agent::{arguments, capture, proxy};
+use ferromesh_agent::{arguments, beside, capture, proxy};
 use ferromesh_chassis::{Failure, failure, leash};
 
 /// Gives one workload its Envoy: starts it, configures it from the control plane, watches over it and drains it.
@@ -39,6 +39,10 @@ Examples:
 Example:
   ferromesh-agent capture --exclude-inbound-ports 9100 --exclude-outbound-ip-ranges 10.96.0.1/32")]
     Capture(Box<capture::arguments::Arguments>),
+    /// Tells the clients of the proxy in this pod that it will end, and returns at once: it goes on until it is ended.
+    AnnounceDrain(beside::Beside),
+    /// Waits until the proxy in this pod is ready.
+    Wait(beside::Wait),
     /// Runs a program that is killed when its parent dies.
     #[command(name = leash::SUBCOMMAND, hide = true)]
     Leash(leash::Arguments),
@@ -49,6 +53,8 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Proxy(arguments) => run(*arguments),
         Command::Capture(arguments) => capture(*arguments),
+        Command::AnnounceDrain(beside) => on_one_thread(beside::announce_drain(&beside)),
+        Command::Wait(wait) => on_one_thread(beside::wait(&wait)),
         Command::Leash(arguments) => Err(leash::exec(arguments)),
     };
     failure::exit(outcome)
@@ -65,10 +71,14 @@ fn capture(arguments: capture::arguments::Arguments) -> Result<(), Failure> {
 fn run(arguments: arguments::Arguments) -> Result<(), Failure> {
     ferromesh_chassis::log::start(&arguments.log)?;
     let settings = arguments.settings()?;
-    // One thread: there is little to do, and Envoy's leash is held by the thread that starts it.
+    on_one_thread(proxy::run(settings))
+}
+
+/// There is little to do, and Envoy's leash is held by the thread that starts it.
+fn on_one_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-    runtime.block_on(proxy::run(settings))
+    runtime.block_on(work)
 }

@@ -10,6 +10,7 @@ use ferromesh_chassis::{Failure, Shutdown, announce, listen};
 use tokio::sync::watch;
 
 use crate::admin::Admin;
+use crate::application::Application;
 use crate::bootstrap::Chosen;
 use crate::drain;
 use crate::identity::held::Held;
@@ -20,8 +21,8 @@ use crate::sds::guest::Guest;
 use crate::sds::secret;
 use crate::sds::server::Socket;
 use crate::sds::store::Store;
-use crate::settings::{Identity, Interception, Settings, XdsAddress};
-use crate::status::{self, Lack, Observed, Phase, Unready};
+use crate::settings::{Identity, Interception, Patience, Settings, XdsAddress};
+use crate::status::{self, Announced, Lack, Observed, Phase, Unready};
 use running::{Start, keep_running};
 
 /// The name under which the agent announces its addresses.
@@ -41,6 +42,9 @@ const FIRST_COMPLAINT: Duration = Duration::from_secs(5);
 
 /// How long it waits before it complains again.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long idle connections may stay at the end if it has been announced.
+const ANNOUNCED: Duration = Duration::from_secs(1);
 
 /// Runs Envoy until a signal ends the agent.
 ///
@@ -66,6 +70,8 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         phase: watched.clone(),
         admin: Arc::new(OnceLock::new()),
         identity: None,
+        application: Arc::new(Application::of_environment(&settings)?),
+        announced: watch::Sender::default(),
     };
     let guest = Guest::default();
     if let Identity::Issued(credentials) = &settings.identity {
@@ -114,8 +120,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
         return Ok(());
     };
     phase.send_replace(Phase::Draining);
+    let patience = match *observed.announced.borrow() {
+        Announced::No => settings.patience,
+        // Clients have been told, and the application has ended before.
+        Announced::Yes => Patience {
+            idle: settings.patience.idle.min(ANNOUNCED),
+            ..settings.patience
+        },
+    };
     tokio::select! {
-        () = drain::drain(admin, settings.patience) => {}
+        () = drain::drain(admin, patience) => {}
         why = envoy.ended() => tracing::warn!(why, "envoy ended while it was draining"),
     }
     envoy.stop().await;

@@ -1,7 +1,9 @@
-//! The agent's own HTTP interface: whether the proxy is ready, and Envoy's statistics.
+//! The agent's own HTTP interface: whether the proxy is ready, statistics, what the kubelet asks of the application, and the
+//! announcement of the end, which counts only from this machine.
 
 use std::convert::Infallible;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -17,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::admin::Admin;
+use crate::application::{Application, ask};
 use crate::identity::held::Held;
 use crate::identity::keeper::Counts;
 
@@ -73,6 +76,12 @@ impl fmt::Display for Unready {
     }
 }
 
+/// Where the end is announced.
+pub const ANNOUNCE_DRAIN: &str = "/drain";
+
+/// The last line of OpenMetrics, after which nothing may come.
+const END_OF_METRICS: &[u8] = b"# EOF\n";
+
 type Body = BoxBody<Bytes, hyper::Error>;
 
 /// What the answers are made of.
@@ -84,6 +93,20 @@ pub struct Observed {
     pub admin: Arc<OnceLock<Admin>>,
     /// The identity, if there is to be one.
     pub identity: Option<(watch::Receiver<Held>, watch::Receiver<Counts>)>,
+    /// The application.
+    pub application: Arc<Application>,
+    /// Whether the end has been announced.
+    pub announced: watch::Sender<Announced>,
+}
+
+/// Whether somebody has said that the pod will end.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Announced {
+    /// Nobody has.
+    #[default]
+    No,
+    /// Somebody has.
+    Yes,
 }
 
 impl Observed {
@@ -99,16 +122,61 @@ impl Observed {
         }
     }
 
-    /// Envoy's statistics behind our own.
+    /// The application's metrics, our own and Envoy's. An application that has none to give takes nothing from the others.
     async fn statistics(&self) -> Response<Body> {
         let Some(admin) = self.admin.get() else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "envoy is being started");
         };
         match admin.send(Method::GET, "/stats/prometheus?usedonly").await {
-            Ok(scraped) => scraped.map(|envoys| {
-                let ours = stream::iter([Ok(Frame::data(Bytes::from(self.own_statistics())))]);
-                BodyExt::boxed(StreamBody::new(ours.chain(BodyStream::new(envoys))))
-            }),
+            Ok(scraped) => {
+                let mut parts = self.application_statistics().await;
+                parts.push(Bytes::from(self.own_statistics()));
+                scraped.map(|envoys| {
+                    let ours = stream::iter(parts.into_iter().map(|part| Ok(Frame::data(part))));
+                    BodyExt::boxed(StreamBody::new(ours.chain(BodyStream::new(envoys))))
+                })
+            }
+            Err(error) => text(StatusCode::BAD_GATEWAY, &error.to_string()),
+        }
+    }
+
+    async fn application_statistics(&self) -> Vec<Bytes> {
+        let Application { place, targets, .. } = &*self.application;
+        let mut parts = Vec::new();
+        for target in &targets.0 {
+            match ask::metrics(*place, target).await {
+                Ok(metrics) => {
+                    let metrics = metrics
+                        .strip_suffix(END_OF_METRICS)
+                        .map_or_else(|| metrics.clone(), Bytes::copy_from_slice);
+                    let is_ended = metrics.is_empty() || metrics.ends_with(b"\n");
+                    parts.push(metrics);
+                    parts.extend((!is_ended).then(|| Bytes::from_static(b"\n")));
+                }
+                Err(fault) => tracing::debug!(?target, fault, "the application gives no metrics"),
+            }
+        }
+        parts
+    }
+
+    /// Tells clients that they had better go elsewhere, while everything goes on.
+    async fn announce_drain(&self) -> Response<Body> {
+        self.announced.send_replace(Announced::Yes);
+        let Some(admin) = self.admin.get() else {
+            return text(StatusCode::OK, "there are no clients yet");
+        };
+        match admin
+            .send(
+                Method::POST,
+                "/drain_listeners?graceful&skip_exit&inboundonly",
+            )
+            .await
+        {
+            Ok(answer) if answer.status().is_success() => text(StatusCode::OK, "announced"),
+            Ok(answer) => text(
+                StatusCode::BAD_GATEWAY,
+                &format!("envoy answers {}", answer.status()),
+            ),
             Err(error) => text(StatusCode::BAD_GATEWAY, &error.to_string()),
         }
     }
@@ -136,8 +204,8 @@ pub async fn serve(listener: TcpListener, observed: Observed) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection on the status address");
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -147,7 +215,7 @@ pub async fn serve(listener: TcpListener, observed: Observed) {
         let observed = observed.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let observed = observed.clone();
-            async move { Ok::<_, Infallible>(answer(&request, &observed).await) }
+            async move { Ok::<_, Infallible>(answer(&request, peer.ip(), &observed).await) }
         });
         tokio::spawn(async move {
             // A client that breaks off is its own business.
@@ -160,11 +228,27 @@ pub async fn serve(listener: TcpListener, observed: Observed) {
     }
 }
 
-async fn answer(request: &Request<Incoming>, observed: &Observed) -> Response<Body> {
+async fn answer(request: &Request<Incoming>, peer: IpAddr, observed: &Observed) -> Response<Body> {
+    let path = request.uri().path();
+    if request.method() == Method::POST && path == ANNOUNCE_DRAIN {
+        return if peer.to_canonical().is_loopback() {
+            observed.announce_drain().await
+        } else {
+            text(StatusCode::FORBIDDEN, "only from this pod")
+        };
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET is served");
     }
-    match request.uri().path() {
+    let Application {
+        place, handlers, ..
+    } = &*observed.application;
+    if let Some(handler) = handlers.find(path) {
+        let user_agent = request.headers().get(header::USER_AGENT);
+        let (status, said) = ask::handler(*place, handler, user_agent).await;
+        return text(status, &said);
+    }
+    match path {
         "/ready" | "/healthz/ready" => match observed.readiness().await {
             Ok(()) => text(StatusCode::OK, "ready"),
             Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &why.to_string()),

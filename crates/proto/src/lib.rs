@@ -6,6 +6,7 @@
 //! Reading order: [`auth`], [`trust`].
 
 pub mod auth;
+pub mod health;
 pub mod trust;
 
 pub use auth::{IstioCertificateRequest, IstioCertificateResponse};

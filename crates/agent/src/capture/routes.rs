@@ -35,11 +35,14 @@ pub fn set(captured: Captured) -> Result<(), Failure> {
     runtime.block_on(async {
         let (connection, handle, _) = rtnetlink::new_connection().map_err(|error| fault(&error))?;
         tokio::spawn(connection);
-        let done = match captured {
-            Captured::Redirect => source(&handle).await,
-            Captured::Tproxy => local_routes(&handle).await,
+        let done = async {
+            source(&handle).await?;
+            match captured {
+                Captured::Redirect => Ok(()),
+                Captured::Tproxy => local_routes(&handle).await,
+            }
         };
-        done.map_err(|error| fault(&error))
+        done.await.map_err(|error| fault(&error))
     })
 }
 

@@ -200,6 +200,7 @@ fn marks(scope: &Scope) -> Vec<String> {
         format!("ct mark {MARK} meta mark set ct mark"),
         format!("oifname \"lo\" meta mark {MARK} return"),
     ];
+    rules.extend(to_application());
     for sender in scope.proxy.is_sender(scope.captured) {
         for (family, loopback) in [("ip", "127.0.0.1"), ("ip6", "::1")] {
             rules.push(format!(
@@ -210,12 +211,16 @@ fn marks(scope: &Scope) -> Vec<String> {
     rules
 }
 
+/// What comes from these addresses has been through the proxy, or is the agent's question.
+fn to_application() -> Vec<String> {
+    [("ip", "127.0.0.6"), ("ip6", "::6")]
+        .map(|(family, source)| format!("oifname \"lo\" {family} saddr {source} return"))
+        .into()
+}
+
 /// What the proxy hands to the application, and what an application calls of its own pod.
 fn self_calls(scope: &Scope) -> Vec<String> {
-    let mut rules = Vec::new();
-    for (family, source) in [("ip", "127.0.0.6"), ("ip6", "::6")] {
-        rules.push(format!("oifname \"lo\" {family} saddr {source} return"));
-    }
+    let mut rules = to_application();
     for sender in scope.proxy.is_sender(scope.captured) {
         for (family, loopback) in [("ip", "127.0.0.1"), ("ip6", "::1")] {
             rules.push(format!(

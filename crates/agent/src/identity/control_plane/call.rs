@@ -93,7 +93,8 @@ pub(crate) async fn unary(
         .unwrap_or_else(|_| Err(Fault::away("it does not answer in time")))
 }
 
-async fn exchange(
+/// The same, however long it takes.
+pub(crate) async fn exchange(
     sender: &mut SendRequest<Full<Bytes>>,
     path: &'static str,
     token: Option<&str>,
