@@ -4,11 +4,13 @@
 //! What this crate deliberately does not know: what any field means. That is the dialects' own
 //! business, and they don't know each other.
 //!
-//! Reading order: [`lower()`] → [`kinds`] → [`support`].
+//! Reading order: [`lower()`] → [`kinds`] → [`support`] → [`report`](mod@report).
 
 mod hint;
 pub mod kinds;
 mod lower;
+pub mod report;
 pub mod support;
 
 pub use lower::{default_units, lower, object_ref};
+pub use report::report;
