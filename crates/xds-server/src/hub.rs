@@ -3,6 +3,7 @@
 //! One lock, held for lookups only and never across an `await`: the newest snapshot, the streams
 //! with what they hold, and the mailbox of each.
 
+mod debt;
 mod interest;
 mod state;
 
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::counters::{Counters, Counts, add};
 use crate::denial::Denial;
+pub(crate) use debt::Debt;
 use interest::Interest;
 
 pub(crate) use state::{Delivery, Dispatch, Record};
@@ -128,6 +130,7 @@ impl Hub {
                 peer,
                 connected,
                 status,
+                debt: _,
             } = entry.record.as_ref();
             StreamState {
                 client: client.clone(),
@@ -143,6 +146,14 @@ impl Hub {
             }
         };
         self.lock().streams.iter().flatten().map(state).collect()
+    }
+
+    /// The first publication that some client may not have taken, of those that concern it; `None`
+    /// if all clients have answered everything.
+    pub fn oldest_debt(&self) -> Option<u64> {
+        let shared = self.lock();
+        let entries = shared.streams.iter().flatten();
+        entries.filter_map(|entry| entry.record.debt().owed()).min()
     }
 
     /// Whether something has been published: before that, nobody is served.
@@ -266,6 +277,7 @@ impl Hub {
             interest,
         } = &mut *shared;
         *latest = Arc::clone(&dispatch);
+        let serial = dispatch.publication.snapshot.serial();
         let mut concerned = interest.concerned(&dispatch.publication);
         let mut woken = 0;
         for (id, audiences) in assigned {
@@ -279,6 +291,7 @@ impl Hub {
                 &audiences,
             );
             entry.audiences = Some(Arc::clone(&audiences));
+            entry.record.debt().tell(serial);
             woken += usize::from(
                 entry
                     .mailbox
@@ -290,6 +303,7 @@ impl Hub {
             let Some(Some(entry)) = streams.get(number as usize) else {
                 continue;
             };
+            entry.record.debt().tell(serial);
             woken += usize::from(
                 entry
                     .mailbox
@@ -322,6 +336,8 @@ impl Hub {
             &audiences,
         );
         entry.audiences = Some(Arc::clone(&audiences));
+        let serial = latest.publication.snapshot.serial();
+        entry.record.debt().tell(serial);
         // The receiver is gone when the stream has just ended.
         let _ = entry
             .mailbox

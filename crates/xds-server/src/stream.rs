@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::chunk::Chunk;
 use crate::counters::add;
 use crate::denial::Denial;
-use crate::hub::{Delivery, Record, StreamId};
+use crate::hub::{Debt, Delivery, Record, StreamId};
 use crate::input::{Fault, Input};
 use crate::node::{Client, NodeFault};
 use crate::peer::{Peer, Proof};
@@ -241,6 +241,7 @@ impl Ads {
             peer: Arc::clone(&self.peer),
             connected: SystemTime::now(),
             status: std::sync::Mutex::new(PerType::default()),
+            debt: std::sync::Mutex::new(Debt::default()),
         });
         let plane = &self.shared.plane;
         let (id, mailbox) = plane.hub().join(Arc::clone(&record));

@@ -1,12 +1,13 @@
 //! What is told to and about a stream.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use ferromesh_compiler::Proxy;
 use ferromesh_xds::{AudienceId, PerType, Publication, Status, Variant};
 
+use super::debt::Debt;
 use crate::denial::Denial;
 use crate::node::Client;
 use crate::peer::Peer;
@@ -46,6 +47,18 @@ pub(crate) struct Record {
     pub(crate) peer: Arc<Peer>,
     pub(crate) connected: SystemTime,
     pub(crate) status: Mutex<PerType<Status>>,
+    pub(crate) debt: Mutex<Debt>,
+}
+
+impl Record {
+    /// The client has answered all that came of the publications up to this one.
+    pub(crate) fn settle(&self, serial: u64) {
+        self.debt().settle(serial);
+    }
+
+    pub(super) fn debt(&self) -> MutexGuard<'_, Debt> {
+        self.debt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A stream, for people and their tools.

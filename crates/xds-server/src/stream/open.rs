@@ -22,6 +22,8 @@ pub(super) struct Open {
     pub(super) record: Arc<Record>,
     name: Arc<str>,
     pub(super) session: Session,
+    /// The newest publication that the session knows.
+    told: u64,
     /// When the oldest change was noticed that the client has not accepted.
     since: Option<Instant>,
     /// The client may not have anything any more.
@@ -45,6 +47,7 @@ impl Open {
             record,
             name,
             session,
+            told: snapshot.serial(),
             since: None,
             denied: None,
         }
@@ -63,6 +66,9 @@ impl Open {
         }
         if any {
             self.settle();
+            if self.is_settled() {
+                self.record.settle(self.told);
+            }
         }
         self.may_go_on()
     }
@@ -87,6 +93,7 @@ impl Open {
             }
         };
         self.session.publish(&dispatch.publication);
+        self.told = self.told.max(dispatch.publication.snapshot.serial());
         if self.session.has_news() {
             self.since.get_or_insert(dispatch.since);
         }
@@ -120,17 +127,25 @@ impl Open {
             }
         }
         self.settle();
-        if self.session.is_answered()
-            && !self.session.has_news()
-            && let Some(since) = self.since.take()
-        {
-            self.tie
-                .plane
-                .hub()
-                .converged(now.saturating_duration_since(since));
-        }
+        self.converge(now);
         self.may_go_on()?;
         taken.map_err(End::Rejected)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.session.is_answered() && !self.session.has_news()
+    }
+
+    /// Notes that the client has answered everything, if it has.
+    fn converge(&mut self, now: Instant) {
+        if !self.is_settled() {
+            return;
+        }
+        self.record.settle(self.told);
+        if let Some(since) = self.since.take() {
+            let time = now.saturating_duration_since(since);
+            self.tie.plane.hub().converged(time);
+        }
     }
 
     /// The next response.

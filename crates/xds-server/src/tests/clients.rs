@@ -41,6 +41,41 @@ async fn a_change_goes_to_those_who_hold_it() {
 }
 
 #[tokio::test]
+async fn who_has_not_answered_is_behind() {
+    let mut world = World::start(Limits::default()).await;
+    world.put(vec![opaque(ResourceType::Listener, "l", "1")]);
+    let mut client = world.watch("pod", ResourceType::Listener).await;
+    let first = client.receive::<DeltaDiscoveryResponse>().await;
+    let first = first.expect("a stream").expect("a response");
+    let before = world.hub.snapshot().serial();
+    assert_eq!(world.hub.oldest_debt(), Some(before));
+    // This concerns nobody.
+    world.put(vec![opaque(ResourceType::Endpoints, "e", "1")]);
+    let answer = DeltaDiscoveryRequest {
+        node: None,
+        response_nonce: first.nonce,
+        ..self::first("pod", ResourceType::Listener, &[])
+    };
+    client.send(&answer).expect("a stream");
+    nobody_is_behind(&world).await;
+    world.put(vec![opaque(ResourceType::Listener, "l", "2")]);
+    let changed = world.hub.snapshot().serial();
+    assert_eq!(world.hub.oldest_debt(), Some(changed));
+    world.put(vec![opaque(ResourceType::Listener, "l", "3")]);
+    assert_eq!(world.hub.oldest_debt(), Some(changed));
+    drop(client);
+    nobody_is_behind(&world).await;
+}
+
+async fn nobody_is_behind(world: &World) {
+    eventually("nobody is behind", async || match world.hub.oldest_debt() {
+        None => Ok(()),
+        Some(serial) => Err(format!("somebody is, since {serial}")),
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn state_of_the_world() {
     let mut world = World::start(Limits::default()).await;
     world.put(vec![
