@@ -1,16 +1,18 @@
 //! What the control plane keeps in an API server, besides the objects that it follows: its
 //! authority ([`authority`]), whom it asks about tokens ([`keys`], [`reviewer`]), and the roots that
 //! pods find ([`root_certificates`]). One replica, the holder of the [`lease`], has the API server ask
-//! us ([`webhooks`]), and each sees whether it does ([`probe`]).
+//! us ([`webhooks`]) and tells authors what became of their objects ([`status`]), and each sees whether it does ([`probe`]).
 //!
 //! Everything here survives an API server that is away: what was known before stays.
 
 pub mod authority;
 pub mod keys;
 pub mod lease;
+pub mod owner;
 pub mod probe;
 pub mod reviewer;
 pub mod root_certificates;
+pub mod status;
 pub mod webhooks;
 
 use std::time::Duration;

@@ -120,9 +120,9 @@ impl Identity {
             bundles: bundles.watch(),
             service: Arc::clone(&service),
         };
-        if let Home::Cluster(Cluster { client, .. }) = home {
+        if let Home::Cluster(cluster) = home {
             let namespaces = known.follow_namespaces();
-            let certificates = RootCertificates::new(client, namespaces, bundles.watch());
+            let certificates = RootCertificates::new(cluster, namespaces, bundles.watch());
             tokio::spawn(certificates.keep());
         }
         tokio::spawn(async move { roots.keep(&SystemClock, PERIOD).await });

@@ -13,7 +13,7 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Cluster, is_conflict, told};
+use super::{Cluster, is_conflict, owner, told};
 
 /// The Lease.
 pub const NAME: &str = "ferromesh";
@@ -56,8 +56,8 @@ struct Seen {
 
 /// Holds the Lease, or waits for it.
 pub struct Candidate {
+    cluster: Cluster,
     api: Api<Lease>,
-    replica: String,
     seen: Option<Seen>,
     leadership: watch::Sender<Leadership>,
 }
@@ -65,14 +65,9 @@ pub struct Candidate {
 impl Candidate {
     /// Another one may hold it.
     pub fn new(cluster: &Cluster) -> Self {
-        let Cluster {
-            client,
-            namespace,
-            replica,
-        } = cluster;
         Self {
-            api: Api::namespaced(client.clone(), namespace),
-            replica: replica.clone(),
+            cluster: cluster.clone(),
+            api: Api::namespaced(cluster.client.clone(), &cluster.namespace),
             seen: None,
             leadership: watch::Sender::default(),
         }
@@ -88,7 +83,8 @@ impl Candidate {
         let mut end = std::pin::pin!(end);
         let mut held_until = Instant::now();
         loop {
-            match self.step().await {
+            let step = tokio::time::timeout(PERIOD, self.step()).await;
+            match step.unwrap_or_else(|_| Err("there is no answer in time".to_owned())) {
                 Ok(Leadership::Leading) => {
                     held_until = Instant::now() + TERM - PERIOD;
                     self.tell(Leadership::Leading);
@@ -111,7 +107,7 @@ impl Candidate {
         }
         if *self.leadership.borrow() == Leadership::Leading {
             self.tell(Leadership::Following);
-            self.give_back().await;
+            let _ = tokio::time::timeout(PERIOD, self.give_back()).await;
         }
     }
 
@@ -133,7 +129,7 @@ impl Candidate {
         let action = self.decide(spec, Instant::now());
         let lease = match (action, found) {
             (Action::Wait, _) => return Ok(Leadership::Following),
-            (Action::Create, _) | (_, None) => self.lease(None),
+            (Action::Create, _) | (_, None) => self.first().await?,
             (Action::Renew | Action::Take, Some(lease)) => self.lease(Some(lease)),
         };
         let params = PostParams::default();
@@ -172,11 +168,19 @@ impl Candidate {
         let term = Duration::from_secs(u64::try_from(term).unwrap_or_default());
         let is_over = since.is_some_and(|since| now.duration_since(since) > term);
         match holder {
-            holder if holder == self.replica => Action::Renew,
+            holder if holder == self.cluster.replica => Action::Renew,
             "" => Action::Take,
             _ if is_over => Action::Take,
             _ => Action::Wait,
         }
+    }
+
+    /// The Lease as ours, where there is none. It goes with the release.
+    async fn first(&self) -> Result<Lease, String> {
+        let owner = owner::reference(&self.cluster).await?;
+        let mut lease = self.lease(None);
+        lease.metadata.owner_references = owner.map(|owner| vec![owner]);
+        Ok(lease)
     }
 
     /// The Lease as ours, made of what is there.
@@ -190,12 +194,12 @@ impl Candidate {
         });
         let spec = spec.unwrap_or_default();
         let now = Some(MicroTime(Timestamp::now()));
-        let is_ours = spec.holder_identity.as_deref() == Some(&self.replica);
+        let is_ours = spec.holder_identity.as_deref() == Some(&self.cluster.replica);
         let transitions = spec.lease_transitions.unwrap_or_default();
         Lease {
             metadata,
             spec: Some(LeaseSpec {
-                holder_identity: Some(self.replica.clone()),
+                holder_identity: Some(self.cluster.replica.clone()),
                 lease_duration_seconds: i32::try_from(TERM.as_secs()).ok(),
                 acquire_time: if is_ours {
                     spec.acquire_time
@@ -214,7 +218,7 @@ impl Candidate {
             return;
         };
         let spec = lease.spec.get_or_insert_default();
-        if spec.holder_identity.as_deref() != Some(&self.replica) {
+        if spec.holder_identity.as_deref() != Some(&self.cluster.replica) {
             return;
         }
         spec.holder_identity = None;

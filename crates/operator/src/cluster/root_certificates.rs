@@ -9,12 +9,13 @@ use std::sync::Arc;
 use ferromesh_proto::trust::FetchResponse;
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use kube::runtime::watcher;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{MANAGER, Pauses, told};
+use super::{Cluster, MANAGER, Pauses, owner, told};
 use crate::identity::known::Namespaces;
 use disputes::{Answer, Disputes};
 
@@ -29,7 +30,7 @@ const LEFT_ALONE: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
 /// Keeps the ConfigMaps.
 pub struct RootCertificates {
-    client: kube::Client,
+    cluster: Cluster,
     namespaces: watch::Receiver<Namespaces>,
     bundles: watch::Receiver<Arc<FetchResponse>>,
     /// What stands in each namespace.
@@ -40,12 +41,12 @@ pub struct RootCertificates {
 impl RootCertificates {
     /// Nothing is known yet of what is there.
     pub fn new(
-        client: kube::Client,
+        cluster: Cluster,
         namespaces: watch::Receiver<Namespaces>,
         bundles: watch::Receiver<Arc<FetchResponse>>,
     ) -> Self {
         Self {
-            client,
+            cluster,
             namespaces,
             bundles,
             found: BTreeMap::new(),
@@ -56,7 +57,7 @@ impl RootCertificates {
     /// Keeps them for ever: new namespaces get theirs at once, and what somebody changes or
     /// removes comes back.
     pub async fn keep(mut self) {
-        let all: Api<ConfigMap> = Api::all(self.client.clone());
+        let all: Api<ConfigMap> = Api::all(self.cluster.client.clone());
         let only = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
         let mut events = std::pin::pin!(watcher(all, only));
         let mut pauses = Pauses::default();
@@ -149,35 +150,62 @@ impl RootCertificates {
         let Some(own) = bundles.bundles.first() else {
             return true;
         };
-        let mut is_done = true;
         let now = Instant::now();
-        for namespace in namespaces.keys() {
-            let is_right = self.found.get(&**namespace) == Some(&own.pem);
-            let is_left = self.disputes.is_left(namespace, now);
-            if is_right || is_left || LEFT_ALONE.contains(&&**namespace) {
-                continue;
+        let due: Vec<_> = namespaces
+            .keys()
+            .filter(|namespace| self.found.get(&***namespace) != Some(&own.pem))
+            .filter(|namespace| !LEFT_ALONE.contains(&&***namespace))
+            .filter(|namespace| !self.disputes.is_left(namespace, now))
+            .collect();
+        if due.is_empty() {
+            return true;
+        }
+        let owner = match owner::reference(&self.cluster).await {
+            Ok(owner) => owner,
+            Err(fault) => {
+                tracing::warn!(fault, "configmaps {NAME} are not written");
+                return false;
             }
-            match self.apply(namespace, &own.pem).await {
-                Ok(()) => {
-                    self.found.insert(namespace.to_string(), own.pem.clone());
-                }
-                // It is on its way out, and takes nothing new.
-                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
-                Err(kube::Error::Api(status)) if is_terminating(&status.message) => {}
-                Err(error) => {
-                    is_done = false;
-                    let fault = told(&error);
-                    tracing::warn!(%namespace, fault, "configmap {NAME} is not written");
-                }
-            }
+        };
+        let mut is_done = true;
+        for namespace in due {
+            is_done &= self.write(namespace, owner.clone(), &own.pem).await;
         }
         is_done
     }
 
-    async fn apply(&self, namespace: &str, pem: &str) -> Result<(), kube::Error> {
+    /// Whether it need not be tried again.
+    async fn write(&mut self, namespace: &str, owner: Option<OwnerReference>, pem: &str) -> bool {
+        match self.apply(namespace, owner, pem).await {
+            Ok(()) => {
+                self.found.insert(namespace.to_owned(), pem.to_owned());
+                true
+            }
+            // It is on its way out, and takes nothing new.
+            Err(kube::Error::Api(status))
+                if matches!(status.code, 404 | 409) || is_terminating(&status.message) =>
+            {
+                true
+            }
+            Err(error) => {
+                let fault = told(&error);
+                tracing::warn!(%namespace, fault, "configmap {NAME} is not written");
+                false
+            }
+        }
+    }
+
+    /// It goes with the release, if that has what owns it.
+    async fn apply(
+        &self,
+        namespace: &str,
+        owner: Option<OwnerReference>,
+        pem: &str,
+    ) -> Result<(), kube::Error> {
         let map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(NAME.to_owned()),
+                owner_references: owner.map(|owner| vec![owner]),
                 labels: Some(BTreeMap::from([(
                     "istio.io/config".to_owned(),
                     "true".to_owned(),
@@ -187,7 +215,7 @@ impl RootCertificates {
             data: Some(BTreeMap::from([(KEY.to_owned(), pem.to_owned())])),
             ..ConfigMap::default()
         };
-        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let api: Api<ConfigMap> = Api::namespaced(self.cluster.client.clone(), namespace);
         let params = PatchParams::apply(MANAGER).force();
         api.patch(NAME, &params, &Patch::Apply(&map)).await?;
         Ok(())

@@ -21,20 +21,19 @@ use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Client, Resource, ResourceExt};
+use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::lease::Leadership;
-use super::{Cluster, MANAGER, Pauses, told};
+use super::{Cluster, MANAGER, Pauses, owner, told};
 use entries::Revision;
 
 /// Keeps the configurations.
 pub struct Webhooks {
-    client: Client,
-    namespace: String,
+    cluster: Cluster,
     revision: Revision,
     leadership: watch::Receiver<Leadership>,
     bundles: watch::Receiver<Arc<FetchResponse>>,
@@ -52,29 +51,24 @@ impl Webhooks {
         bundles: watch::Receiver<Arc<FetchResponse>>,
     ) -> Self {
         Self {
-            client: cluster.client.clone(),
-            namespace: cluster.namespace.clone(),
+            cluster: cluster.clone(),
             revision,
             leadership,
             bundles,
         }
     }
 
-    /// The name of the configurations and of their owner.
+    /// The name of the configurations.
     fn name(&self) -> String {
-        format!("ferromesh-{}", self.namespace)
-    }
-
-    fn owner(&self) -> String {
-        format!("{}-webhooks", self.name())
+        format!("ferromesh-{}", self.cluster.namespace)
     }
 
     /// Keeps them as they should be, for ever.
     pub async fn keep(mut self) {
         let mut news: SelectAll<News> = futures_util::stream::select_all([
-            changes::<MutatingWebhookConfiguration>(&self.client, &self.name()),
-            changes::<ValidatingWebhookConfiguration>(&self.client, &self.name()),
-            changes::<ClusterRole>(&self.client, &self.owner()),
+            changes::<MutatingWebhookConfiguration>(&self.cluster.client, &self.name()),
+            changes::<ValidatingWebhookConfiguration>(&self.cluster.client, &self.name()),
+            changes::<ClusterRole>(&self.cluster.client, &owner::name(&self.cluster.namespace)),
         ]);
         let mut pauses = Pauses::default();
         let mut is_due = false;
@@ -108,19 +102,12 @@ impl Webhooks {
         let Some(own) = bundles.bundles.first() else {
             return Ok(());
         };
-        let owner: Api<ClusterRole> = Api::all(self.client.clone());
-        let owner = owner.get_metadata(&self.owner()).await;
-        let owner =
-            owner.map_err(|error| format!("clusterrole {}: {}", self.owner(), told(&error)))?;
+        let owner = owner::reference(&self.cluster).await?;
+        let owner = owner.ok_or("their owner is not there (install the release again)")?;
         let metadata = json!({
             "name": self.name(),
             "labels": {"app.kubernetes.io/part-of": MANAGER},
-            "ownerReferences": [{
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRole",
-                "name": owner.name_any(),
-                "uid": owner.uid().unwrap_or_default(),
-            }],
+            "ownerReferences": [owner],
         });
         let with = |webhooks: Value, kind: &str| {
             json!({
@@ -131,7 +118,7 @@ impl Webhooks {
             })
         };
         let bundle = ByteString(own.pem.clone().into_bytes());
-        let (namespace, revision) = (&self.namespace, &self.revision);
+        let (namespace, revision) = (&self.cluster.namespace, &self.revision);
         let mutating = entries::injecting(namespace, revision, &bundle);
         let mutating = with(mutating, "MutatingWebhookConfiguration");
         self.put::<MutatingWebhookConfiguration>(&mutating).await?;
@@ -151,7 +138,7 @@ impl Webhooks {
             + DeserializeOwned
             + Serialize,
     {
-        let api: Api<K> = Api::all(self.client.clone());
+        let api: Api<K> = Api::all(self.cluster.client.clone());
         let params = PatchParams::apply(MANAGER).force();
         let put = api
             .patch(&self.name(), &params, &Patch::Apply(object))
