@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::cluster::lease::Candidate;
 use crate::cluster::probe::{Arrivals, Probe, Reached};
+use crate::cluster::status::{Reports, Statuses};
 use crate::cluster::webhooks::Webhooks;
 use crate::cluster::webhooks::entries::Revision;
 use crate::identity::known::Known;
@@ -36,6 +37,8 @@ pub struct Questions {
     pub settings: Arc<ferromesh_injector::Settings>,
     /// Whether it reaches us.
     pub reached: Reached,
+    /// What is told to it about objects.
+    pub reports: Reports,
 }
 
 impl Doors {
@@ -111,6 +114,7 @@ async fn admit(
         listener,
         settings,
         reached,
+        reports,
     } = questions;
     let end = || {
         let shutdown = shutdown.clone();
@@ -129,9 +133,13 @@ async fn admit(
                 candidate.follow(),
                 identity.bundles.clone(),
             );
+            let revision = Revision::of(&settings);
+            let statuses = Statuses::new(&cluster, revision, candidate.follow(), reports);
+            let writing = tokio::spawn(statuses.keep());
             let keeping = tokio::spawn(webhooks.keep());
             let probing = tokio::spawn(Probe::new(&cluster, arrivals, reached).run());
             tokio::join!(serving, candidate.run(end()));
+            writing.abort();
             keeping.abort();
             probing.abort();
         }

@@ -16,6 +16,7 @@ use crate::identity::known::Known;
 use crate::identity::pinned::{self, Pinned};
 use crate::metrics::{Event, Metrics};
 use crate::reporter::News;
+use crate::subjects::Subjects;
 
 /// So many objects of a change are named in the log.
 const NAMED: usize = 3;
@@ -24,6 +25,7 @@ const NAMED: usize = 3;
 pub struct Follower {
     plane: PlaneHandle,
     places: Arc<Mutex<Places>>,
+    subjects: Subjects,
     metrics: Arc<Metrics>,
     news: News,
     known: Arc<Known>,
@@ -43,7 +45,7 @@ impl Follower {
     /// Nothing is known yet.
     pub fn new(
         plane: PlaneHandle,
-        places: Arc<Mutex<Places>>,
+        (places, subjects): (Arc<Mutex<Places>>, Subjects),
         metrics: Arc<Metrics>,
         news: News,
         (known, first): (Arc<Known>, Vec<Change>),
@@ -51,6 +53,7 @@ impl Follower {
         Self {
             plane,
             places,
+            subjects,
             metrics,
             news,
             known,
@@ -115,6 +118,7 @@ impl Follower {
         } = batch;
         let objects = changed.iter().map(|located| &located.object);
         self.known.note(objects, removed);
+        self.subjects.begin(batch);
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         for located in moved {
             places.put(located);
@@ -166,6 +170,7 @@ impl Follower {
         since: Instant,
     ) -> Option<Applied> {
         let applied = self.plane.apply(changes, since).await?;
+        self.subjects.publish(applied.serial);
         self.metrics
             .push_time
             .observe(since.elapsed().as_secs_f64());

@@ -20,5 +20,6 @@ mod jwks;
 mod metrics;
 mod reporter;
 mod run;
+mod subjects;
 
 pub use run::{rotate, run};

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::findings::{Findings, Found};
+use crate::subjects::Subjects;
 
 /// A burst of edits is one report.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -51,6 +52,7 @@ pub struct Reporter {
     findings: Findings,
     plane: PlaneHandle,
     places: Arc<Mutex<Places>>,
+    subjects: Subjects,
     news: News,
 }
 
@@ -59,11 +61,16 @@ type Doings = (usize, u64);
 
 impl Reporter {
     /// Nothing is reported yet.
-    pub fn new(findings: Findings, plane: PlaneHandle, places: Arc<Mutex<Places>>) -> Self {
+    pub fn new(
+        findings: Findings,
+        plane: PlaneHandle,
+        (places, subjects): (Arc<Mutex<Places>>, Subjects),
+    ) -> Self {
         Self {
             findings,
             plane,
             places,
+            subjects,
             news: News::default(),
         }
     }
@@ -98,16 +105,12 @@ impl Reporter {
 
     fn doings(&self) -> Doings {
         let hub = self.plane.hub();
-        let refusals = hub
-            .counts()
-            .types
-            .iter()
-            .map(|of_type| of_type.refusals)
-            .sum();
-        (hub.open_streams(), refusals)
+        (hub.open_streams(), hub.counts().refusals())
     }
 
     async fn report(&self, faults: Vec<SourceFault>) {
+        let epoch = self.subjects.epoch();
+        let (_, refusals) = self.doings();
         let diagnostics = self.plane.diagnostics().await;
         let refused = self.plane.inspect(|acceptance, _| {
             let refused = acceptance.refused();
@@ -144,6 +147,8 @@ impl Reporter {
         self.findings.set(Found {
             records: after,
             refused,
+            epoch,
+            refusals,
         });
     }
 }

@@ -16,6 +16,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::arguments::{Arguments, RotateRoot, Source};
 use crate::cluster::Cluster;
+use crate::cluster::status::Reports;
 use crate::debug::{self, Pages};
 use crate::doors::{Doors, Questions};
 use crate::findings::Findings;
@@ -28,6 +29,7 @@ use crate::jwks::store::Store;
 use crate::jwks::{self, Held, Jwks, Pace};
 use crate::metrics::Metrics;
 use crate::reporter::Reporter;
+use crate::subjects::Subjects;
 
 /// How long the debug address may take to finish its answers at the end.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -80,6 +82,12 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     let (watch, home) = open(source, own_namespace, replica, &default_namespace).await?;
     let mut announced = Vec::new();
     let metrics = Arc::new(Metrics::new());
+    let converged = Arc::clone(&metrics);
+    let (plane, handle) = Plane::new(Box::new(move |time| {
+        converged.convergence.observe(time.as_secs_f64())
+    }));
+    let findings = Findings::default();
+    let subjects = Subjects::default();
     let mut doors = Doors {
         secured: None,
         plaintext: None,
@@ -112,6 +120,11 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
             listener,
             settings: Arc::new(settings),
             reached: metrics.admission.clone(),
+            reports: Reports {
+                findings: findings.clone(),
+                subjects: subjects.clone(),
+                hub: Arc::clone(handle.hub()),
+            },
         });
         doors.await_questions();
     }
@@ -123,11 +136,6 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     };
     announced.extend(health.as_ref().map(|(_, address)| ("health", *address)));
 
-    let converged = Arc::clone(&metrics);
-    let (plane, handle) = Plane::new(Box::new(move |time| {
-        converged.convergence.observe(time.as_secs_f64())
-    }));
-    let findings = Findings::default();
     let places = Arc::new(Mutex::new(Places::new()));
     let registry = metrics.registry(Arc::clone(handle.hub()), findings.clone(), version::NUMBER);
     let app = debug::App {
@@ -138,12 +146,13 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
         shutdown: shutdown.clone(),
     };
     let known = Arc::new(Known::default());
-    let reporter = Reporter::new(findings, handle.clone(), Arc::clone(&places));
+    let told = (Arc::clone(&places), subjects.clone());
+    let reporter = Reporter::new(findings, handle.clone(), told);
     let news = reporter.news();
     let first = (Arc::clone(&known), jwks::changes(&stored));
     let follower = Follower::new(
         handle.clone(),
-        places,
+        (places, subjects),
         Arc::clone(&metrics),
         news.clone(),
         first,

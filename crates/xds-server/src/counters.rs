@@ -82,6 +82,13 @@ pub struct TypeCounts {
     pub refusals: u64,
 }
 
+impl Counts {
+    /// Resources of all types that a client refused.
+    pub fn refusals(&self) -> u64 {
+        self.types.iter().map(|of_type| of_type.refusals).sum()
+    }
+}
+
 impl Counters {
     /// The counter of a reason.
     pub(crate) fn denied(&self, reason: Reason) -> &AtomicU64 {

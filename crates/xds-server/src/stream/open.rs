@@ -190,7 +190,7 @@ impl Open {
         for event in self.session.take_events() {
             match event {
                 Event::Refused(refusal) => {
-                    add(self.tie.plane.hub().counters.refusals.get(refusal.ty), 1);
+                    let ty = refusal.ty;
                     tracing::warn!(
                         client = %self.record.client,
                         r#type = refusal.ty.short(),
@@ -198,7 +198,9 @@ impl Open {
                         error = %refusal.error,
                         "a proxy refused a resource"
                     );
+                    // Whoever has seen the count finds the remark.
                     self.tie.plane.refused(&self.name, refusal);
+                    add(self.tie.plane.hub().counters.refusals.get(ty), 1);
                 }
                 Event::Vouched { id, version } => self.tie.plane.vouched(id, version),
                 Event::Note(Note::Unwarmed { cluster }) => tracing::warn!(

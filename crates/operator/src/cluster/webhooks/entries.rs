@@ -35,6 +35,11 @@ impl Revision {
         Self(names.cloned().collect())
     }
 
+    /// Whether an object that names this revision, or none, is meant for this control plane.
+    pub fn judges(&self, named: Option<&str>) -> bool {
+        named.map_or_else(|| self.is_default(), |name| self.0.contains(name))
+    }
+
     fn is_default(&self) -> bool {
         self.0.contains(DEFAULT)
     }

@@ -1,0 +1,231 @@
+//! What is written, and what is due.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use ferromesh_dialects::report;
+use ferromesh_dialects::report::{Force, Progress, State, Status};
+use ferromesh_mesh::diagnostic::Diagnostic;
+use ferromesh_mesh::origin::ObjectRef;
+use tokio::time::{Duration, Instant};
+
+use super::document::{Print, Seen, print};
+use crate::cluster::webhooks::entries::Revision;
+use crate::findings::Found;
+use crate::subjects::{Objects, Stage, Subject};
+
+/// So long nothing is said about proxies that have not answered yet: mostly they are about to,
+/// and one write does for two.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How often one looks whether they have, within that time and after it.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
+
+/// The status of an object is written no more often than this.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A version of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Which object of that name.
+    pub uid: Arc<str>,
+    /// Which version of it.
+    pub generation: i64,
+}
+
+/// What statuses say, and said.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    entries: BTreeMap<Arc<ObjectRef>, Entry>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    version: Version,
+    /// Proxies have taken this version, once and for all.
+    taken: Option<Progress>,
+    written: Option<(Print, Option<Instant>)>,
+}
+
+/// What statuses are made of besides the objects.
+pub struct World<'a> {
+    /// Remarks.
+    pub found: &'a Found,
+    /// The first publication that some proxy has not answered.
+    pub debt: Option<u64>,
+    /// How often proxies have refused something.
+    pub refusals: u64,
+    /// How many proxies are connected.
+    pub streams: usize,
+    /// Now.
+    pub now: Instant,
+}
+
+/// A status that has to be written.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Of this object,
+    pub object: Arc<ObjectRef>,
+    /// read in this version of the API,
+    pub api_version: Arc<str>,
+    /// about this version of it.
+    pub version: Version,
+    /// It says this.
+    pub status: Status,
+    /// The same for statuses that say the same.
+    pub print: Print,
+}
+
+/// What is due.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Now.
+    pub due: Vec<Due>,
+    /// When there may be more, if nothing else happens.
+    pub next: Option<Instant>,
+}
+
+impl Ledger {
+    /// This stands there.
+    pub fn learn(&mut self, object: Arc<ObjectRef>, version: Version, seen: Seen) {
+        let Seen { print, taken } = seen;
+        let taken = taken.filter(|(generation, _)| *generation == version.generation);
+        let entry = Entry {
+            version,
+            taken: taken.map(|(_, progress)| progress),
+            written: Some((print, None)),
+        };
+        self.entries.insert(object, entry);
+    }
+
+    /// This stands there now, or nothing does.
+    pub fn done(&mut self, due: &Due, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(&due.object) {
+            entry.written = Some((due.print, Some(now)));
+        }
+    }
+
+    /// Compares what should stand there with what does.
+    pub fn round(&mut self, objects: &Objects, revision: &Revision, world: &World<'_>) -> Round {
+        let mut round = Round::default();
+        self.entries
+            .retain(|object, _| objects.contains_key(object));
+        let mut remarks: HashMap<&ObjectRef, Vec<&Diagnostic>> = HashMap::new();
+        for record in &world.found.records {
+            if let Some(object) = &record.diagnostic.object {
+                remarks.entry(object).or_default().push(&record.diagnostic);
+            }
+        }
+        let refused = world.found.refused.iter();
+        let refused: HashMap<&ObjectRef, bool> =
+            refused.map(|(object, kept)| (&**object, *kept)).collect();
+        for (object, subject) in objects {
+            let Stage::Published { serial, epoch, at } = subject.stage else {
+                continue;
+            };
+            // A report that knows an older version only says nothing about this one.
+            if epoch > world.found.epoch || !revision.judges(subject.revision.as_deref()) {
+                continue;
+            }
+            let remarks = remarks.get(&**object).map_or(&[][..], Vec::as_slice);
+            let force = match refused.get(&**object) {
+                None => Force::Newest,
+                Some(true) => Force::Older,
+                Some(false) => Force::SoundPart,
+            };
+            let entry = self.entries.entry(Arc::clone(object)).or_default();
+            let facts = (force, remarks, (serial, at));
+            round.add(object, subject, entry, facts, world);
+        }
+        round
+    }
+}
+
+type Facts<'a> = (Force, &'a [&'a Diagnostic], (u64, Instant));
+
+impl Round {
+    fn add(
+        &mut self,
+        object: &Arc<ObjectRef>,
+        subject: &Subject,
+        entry: &mut Entry,
+        (force, remarks, (serial, at)): Facts<'_>,
+        world: &World<'_>,
+    ) {
+        entry.turn_to(subject);
+        let progress = entry.progress(serial, world);
+        // Whether proxies have a version that does not count is of no interest.
+        if progress == Progress::Pending && force == Force::Newest {
+            let is_early = world.now < at + GRACE;
+            let (often, seldom) = LOOKS;
+            self.look(world.now + if is_early { often } else { seldom });
+            if is_early {
+                return;
+            }
+        }
+        let state = State {
+            generation: subject.generation,
+            force,
+            progress,
+        };
+        let status = report(&object.group, &object.kind, state, remarks);
+        let print = print(&status);
+        if let Some((written, when)) = entry.written {
+            if written == print {
+                return;
+            }
+            let free = when.map(|when| when + PAUSE);
+            if let Some(free) = free.filter(|free| *free > world.now) {
+                self.look(free);
+                return;
+            }
+        }
+        self.due.push(Due {
+            object: Arc::clone(object),
+            api_version: Arc::clone(&subject.api_version),
+            version: entry.version.clone(),
+            status,
+            print,
+        });
+    }
+
+    fn look(&mut self, at: Instant) {
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+    }
+}
+
+impl Entry {
+    /// Forgets what was about another version.
+    fn turn_to(&mut self, subject: &Subject) {
+        if self.version.uid != subject.uid {
+            self.written = None;
+        }
+        if self.version.uid != subject.uid || self.version.generation != subject.generation {
+            self.taken = None;
+        }
+        self.version = Version {
+            uid: Arc::clone(&subject.uid),
+            generation: subject.generation,
+        };
+    }
+
+    fn progress(&mut self, serial: u64, world: &World<'_>) -> Progress {
+        if let Some(taken) = self.taken {
+            return taken;
+        }
+        // What was refused is not told to its author yet.
+        let is_open = world.refusals > world.found.refusals;
+        if is_open || world.debt.is_some_and(|debt| debt <= serial) {
+            return Progress::Pending;
+        }
+        let taken = if world.streams == 0 {
+            Progress::NoProxies
+        } else {
+            Progress::Taken
+        };
+        *self.taken.insert(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests;
