@@ -22,6 +22,16 @@ fn root(cluster: &Cluster) -> String {
     )
 }
 
+/// Kinds of what there is in the namespace of a release.
+const OWN: &str = "configmap,deployment,endpointslice,lease,networkpolicy,pod,poddisruptionbudget,role,rolebinding,secret,service,serviceaccount";
+
+/// What there is of these kinds.
+fn left(cluster: &Cluster, namespace: &str, kinds: &str) -> Vec<String> {
+    let get = ["get", kinds, "--namespace", namespace, "--output", "name"];
+    let found = check(cluster.kubectl().args(get));
+    found.lines().map(str::to_owned).collect()
+}
+
 async fn gone(cluster: &Cluster, namespace: &str) {
     let within = Duration::from_secs(10);
     wait::within(within, "the configurations go", async || {
@@ -61,13 +71,28 @@ async fn whoever_uninstalls_it_loses_nothing_but_the_control_plane() {
         definitions.contains("virtualservices.networking.istio.io"),
         "{definitions}"
     );
-    let left = check(cluster.kubectl().args([
-        "get",
-        "clusterrole,clusterrolebinding",
-        "--output",
-        "name",
-    ]));
-    assert!(!left.contains("/ferromesh-"), "{left}");
+    wait::eventually("nothing else is left", async || {
+        let left = [
+            left(&cluster, NAMESPACE, OWN),
+            left(&cluster, "default", "configmap"),
+        ]
+        .concat();
+        let expected = [
+            "configmap/kube-root-ca.crt",
+            "secret/ferromesh-ca",
+            "serviceaccount/default",
+            "configmap/kube-root-ca.crt",
+        ];
+        if left == expected {
+            Ok(())
+        } else {
+            Err(format!("{left:?}"))
+        }
+    })
+    .await;
+    let roles = ["get", "clusterrole,clusterrolebinding", "--output", "name"];
+    let roles = check(cluster.kubectl().args(roles));
+    assert!(!roles.contains("/ferromesh-"), "{roles}");
 
     installation::install(&cluster, &[]);
     assert_eq!(
