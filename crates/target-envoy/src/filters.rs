@@ -3,6 +3,7 @@
 pub(crate) mod authorization;
 pub(crate) mod http;
 pub(crate) mod marks;
+pub(crate) mod not_sent;
 pub(crate) mod tcp;
 
 use ferromesh_envoy as envoy;

@@ -12,7 +12,7 @@ use mesh::policy::path_normalization::PathNormalization;
 use mesh::view::listener::Bind;
 
 use super::authorization::Guard;
-use super::{marks, network};
+use super::{marks, network, not_sent};
 use crate::access_log::Writer;
 use crate::{access_log, config_source, forward_proxy, names, path_normalization};
 
@@ -165,6 +165,10 @@ pub(crate) fn requests(
             ..Default::default()
         }),
         proxy_100_continue: true,
+        local_reply_config: match side {
+            Side::Client(_) => None,
+            Side::Server(_) => Some(not_sent::local_replies()),
+        },
         ..Default::default()
     };
     let manager = path_normalization::apply(paths(side), peers(side, manager));

@@ -3,8 +3,11 @@
 use ferromesh_envoy as envoy;
 use ferromesh_mesh as mesh;
 
+use envoy::route::header_matcher::HeaderMatchSpecifier;
 use envoy::route::retry_policy;
 use mesh::policy::retry::{PreviousHosts, RetryOn, RetryPolicy};
+
+use crate::filters::not_sent;
 
 /// How often Envoy looks for a host that was not tried yet (Istio's value).
 const HOST_SELECTION_ATTEMPTS: i64 = 5;
@@ -14,6 +17,11 @@ const PRIORITY_UPDATE_FREQUENCY: i32 = 2;
 
 /// The condition by which listed status codes count.
 const STATUS_CODES: &str = "retriable-status-codes";
+
+/// The condition of whoever may try again when nobody could be connected to, and the one by which that holds for the
+/// application behind a proxy, too.
+const CONNECT_FAILURE: &str = "connect-failure";
+const HEADERS: &str = "retriable-headers";
 
 /// The retries of a route. `hashed` = a hash chooses the host.
 pub(super) fn retry_policy(policy: &RetryPolicy, hashed: bool) -> envoy::route::RetryPolicy {
@@ -38,6 +46,11 @@ pub(super) fn retry_policy(policy: &RetryPolicy, hashed: bool) -> envoy::route::
         retry_on: conditions(on),
         num_retries: Some(*attempts),
         per_try_timeout: per_try_timeout.map(envoy::duration),
+        retriable_headers: if on.conditions.contains(&CONNECT_FAILURE) {
+            vec![not_sent()]
+        } else {
+            Vec::new()
+        },
         retriable_status_codes: status_codes.iter().copied().map(u32::from).collect(),
         host_selection_retry_max_attempts: HOST_SELECTION_ATTEMPTS,
         retry_host_predicate: avoid.then(avoid_previous_hosts).into_iter().collect(),
@@ -68,12 +81,23 @@ fn conditions(on: &RetryOn) -> String {
         status_codes,
     } = on;
     let by_code = !status_codes.is_empty() && !conditions.contains(&STATUS_CODES);
+    let by_header = conditions.contains(&CONNECT_FAILURE) && !conditions.contains(&HEADERS);
     let all: Vec<_> = conditions
         .iter()
         .copied()
         .chain(by_code.then_some(STATUS_CODES))
+        .chain(by_header.then_some(HEADERS))
         .collect();
     all.join(",")
+}
+
+/// What the server's proxy says when it could not connect to its application.
+fn not_sent() -> envoy::route::HeaderMatcher {
+    envoy::route::HeaderMatcher {
+        name: not_sent::HEADER.to_owned(),
+        header_match_specifier: Some(HeaderMatchSpecifier::PresentMatch(true)),
+        ..Default::default()
+    }
 }
 
 fn avoid_previous_hosts() -> retry_policy::RetryHostPredicate {

@@ -1,12 +1,13 @@
 //! Retries, timeouts, circuit breakers, ejection: what a client sees when backends fail.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ferromesh_testkit::client::{Protocol, Request, many};
 use ferromesh_testkit::echo::control::Fault;
 use ferromesh_testkit::echo::order::Failing;
 use ferromesh_testkit::wait::eventually;
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 
 use crate::shop::Shop;
 
@@ -126,11 +127,20 @@ spec:
         assert_eq!(shop.send(request).await.status.as_str(), status);
         assert_eq!(tries(&shop, status), 1);
     }
-    // An instance that has died has done nothing: the other one is tried.
-    shop.v1.agent_mut().kill();
+    // An application that accepts nothing has done nothing, whatever it was asked for: the other one is tried.
     let outbound = shop.client.outbound(80);
-    eventually("what was open to the dead one is noticed", async || {
-        let tally = many(outbound, Protocol::Http1, 4, 20, |_| get("/")).await;
+    shop.v1.stop_echo();
+    only_v2(outbound).await;
+    // Nor has an instance that has died.
+    shop.v1.agent_mut().kill();
+    only_v2(outbound).await;
+}
+
+/// Waits until what was open to the other one is noticed; then all requests come here.
+async fn only_v2(outbound: SocketAddr) {
+    let post = |_| get("/").method(Method::POST);
+    eventually("what was open to the other one is noticed", async || {
+        let tally = many(outbound, Protocol::Http1, 4, 20, post).await;
         if tally.instance("product-v2") == 20 {
             Ok(())
         } else {
@@ -138,7 +148,7 @@ spec:
         }
     })
     .await;
-    let tally = many(outbound, Protocol::Http1, 4, 100, |_| get("/")).await;
+    let tally = many(outbound, Protocol::Http1, 4, 100, post).await;
     assert_eq!(tally.instance("product-v2"), 100, "{tally:?}");
 }
 
