@@ -175,7 +175,7 @@ fn what_keeps_it_from_starting_is_one_line() {
 fn help_explains() {
     let text = String::from_utf8(output(&["--help"]).stdout).expect("text");
     for part in [
-        "--source <dir:PATH>",
+        "--source <kubernetes|dir:PATH>",
         "/debug/syncz",
         "Examples:",
         "SIGTERM",
