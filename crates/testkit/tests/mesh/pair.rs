@@ -81,6 +81,8 @@ spec:
         env: [{{name: POD, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}]
         ports: [{{containerPort: 8080}}]
         readinessProbe: {{httpGet: {{path: /, port: 8080}}, periodSeconds: 1}}
+        # As everywhere in Kubernetes: until everybody knows that it ends, requests come.
+        lifecycle: {{preStop: {{sleep: {{seconds: 2}}}}}}
 "#
     )
 }
