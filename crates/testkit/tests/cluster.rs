@@ -19,5 +19,7 @@ mod images;
 mod names;
 #[path = "cluster/pods.rs"]
 mod pods;
+#[path = "cluster/status.rs"]
+mod status;
 #[path = "cluster/traces.rs"]
 mod traces;
