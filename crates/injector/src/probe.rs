@@ -140,6 +140,10 @@ fn redirect(probe: &mut Fields, path: &str, agent: u16, ports: &BTreeMap<String,
         return Outcome::NotOurs;
     }
     handler.insert("port".to_owned(), json!(port));
+    if handler.get("service").is_some_and(|service| service == "") {
+        // The API server writes it where the author has said nothing.
+        handler.shift_remove("service");
+    }
     let mut prober = Fields::from_iter([(kind.to_owned(), Value::Object(handler.clone()))]);
     if let Some(seconds) = probe.get("timeoutSeconds") {
         prober.insert("timeoutSeconds".to_owned(), seconds.clone());

@@ -53,10 +53,15 @@ fn wishes(service: &Service) -> Vec<(Strength, Domain)> {
         IpAddr::V6(address) => everywhere(Strength::Address, &format!("[{address}]")),
     }));
     if let Some(short) = &service.short_name {
-        wishes.push((
-            Strength::Short,
-            Domain::Short(service.namespace.clone(), short.clone()),
-        ));
+        let bare = |name: Arc<str>| {
+            let domain = Domain::Short(service.namespace.clone(), name);
+            (Strength::Short, domain)
+        };
+        wishes.push(bare(short.clone()));
+        if service.resolution == Resolution::Headless {
+            // Instances by name, as those of a StatefulSet know each other.
+            wishes.push(bare(Arc::from(format!("*.{short}"))));
+        }
     }
     wishes
 }
