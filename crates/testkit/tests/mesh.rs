@@ -5,6 +5,8 @@
 
 #[path = "mesh/faults.rs"]
 mod faults;
+#[path = "mesh/injection.rs"]
+mod injection;
 #[path = "mesh/load.rs"]
 mod load;
 #[path = "mesh/pair.rs"]
