@@ -23,3 +23,5 @@ mod pods;
 mod status;
 #[path = "cluster/traces.rs"]
 mod traces;
+#[path = "cluster/watching.rs"]
+mod watching;

@@ -30,8 +30,9 @@ struct Version {
 
 #[derive(Debug, Default, Deserialize)]
 struct Status {
+    /// `null` in a definition that is new.
     #[serde(default)]
-    conditions: Vec<Condition>,
+    conditions: Option<Vec<Condition>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,7 +64,7 @@ fn choose(kind: &Kind, json: &[u8]) -> Result<Option<String>, Trouble> {
         serde_json::from_slice(json).map_err(|error| Trouble::Unreadable(error.to_string()))?;
     let is_there =
         |condition: &Condition| condition.is == "Established" && condition.status == "True";
-    if !definition.status.conditions.iter().any(is_there) {
+    if !definition.status.conditions.iter().flatten().any(is_there) {
         return Ok(None);
     }
     let served: Vec<_> = definition

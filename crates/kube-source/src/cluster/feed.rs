@@ -20,8 +20,9 @@ use crate::batch::SourceFault;
 
 /// A stream that lasted so long was none that the server refuses at once.
 const LASTING: Duration = Duration::from_secs(1);
-/// A kind that is defined may take so many attempts until it is served before that is a fault.
-const PATIENCE: u32 = 5;
+/// What passes by itself, such as a kind that is defined and not served yet, is a fault only if it
+/// takes so long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Tells feeds apart, also those of the same kind.
 pub(super) type FeedId = u64;
@@ -95,6 +96,8 @@ pub(super) struct Feed {
     position: Option<String>,
     /// Attempts that came to nothing, in a row.
     failures: u32,
+    /// Since when they fail for a reason that may pass by itself.
+    waiting: Option<Instant>,
     /// What is wrong, as last told.
     told: Option<SourceFault>,
 }
@@ -119,6 +122,7 @@ impl Feed {
             listing: Listing::Streaming,
             position: None,
             failures: 0,
+            waiting: None,
             told: None,
         }
     }
@@ -138,6 +142,7 @@ impl Feed {
             self.failures = 0;
         }
         self.failures += 1;
+        let is_absent = matches!(outcome, Ok(End::Absent));
         match outcome {
             // Watches end all the time; only those that end at once are a reason to wait.
             Ok(End::Over) if self.failures == 1 => return,
@@ -146,7 +151,11 @@ impl Feed {
             Err(trouble) => self.fail(trouble).await,
         }
         if self.failures > 0 {
-            tokio::time::sleep(self.means.pace.wait(self.failures)).await;
+            let again = self.again.clone();
+            tokio::select! {
+                () = tokio::time::sleep(self.means.pace.wait(self.failures)) => {}
+                () = again.notified(), if is_absent => self.failures = 0,
+            }
         }
     }
 
@@ -154,6 +163,8 @@ impl Feed {
     async fn fail(&mut self, trouble: Trouble) {
         tracing::debug!(kind = self.kind.kind, ?trouble, "watch failed");
         let was_listing = self.position.is_none();
+        let waiting = *self.waiting.get_or_insert_with(Instant::now);
+        let is_too_long = waiting.elapsed() > PATIENCE;
         let is_resolving = self.version.is_none() && self.kind.presence == Presence::Defined;
         let is_fault = match trouble {
             Trouble::Unreachable(_)
@@ -164,14 +175,15 @@ impl Feed {
                 self.position = None;
                 true
             }
+            Trouble::Busy(_) => is_too_long,
             Trouble::NotServed => {
                 self.position = None;
                 self.version = None;
-                self.kind.presence == Presence::BuiltIn || self.failures > PATIENCE
+                self.kind.presence == Presence::BuiltIn || is_too_long
             }
             Trouble::Expired => {
                 self.position = None;
-                was_listing && self.failures > PATIENCE
+                was_listing && is_too_long
             }
             Trouble::NotUnderstood(_) => {
                 self.position = None;
@@ -198,6 +210,7 @@ impl Feed {
         let Some(target) = self.target().await? else {
             self.tell_trouble(None).await;
             self.tell(Word::Absent).await;
+            self.waiting = None;
             return Ok(End::Absent);
         };
         if self.position.is_none() && self.listing == Listing::Paged {
@@ -207,6 +220,7 @@ impl Feed {
         match &self.position {
             Some(position) => {
                 let lines = target.resume(&client, position).await?;
+                self.waiting = None;
                 self.tell_trouble(None).await;
                 self.pump(&target, lines).await
             }
@@ -345,6 +359,7 @@ impl Feed {
         self.tell(Word::Complete).await;
         self.tell_trouble(None).await;
         self.failures = 0;
+        self.waiting = None;
     }
 
     async fn tell_trouble(&mut self, fault: Option<SourceFault>) {

@@ -1,6 +1,6 @@
 //! All feeds together: what they tell becomes batches.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::hash::RandomState;
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub(super) struct Gatherer {
     feeds: JoinSet<()>,
     last: FeedId,
     discovery: Discovery,
-    /// The names of all definitions.
-    defined: BTreeSet<Box<str>>,
+    /// All definitions, and which version of them that is.
+    defined: BTreeMap<Box<str>, (String, i64)>,
     stage: Stage,
     /// All faults of the last batch.
     reported: Vec<SourceFault>,
@@ -47,6 +47,15 @@ enum Stage {
     Told,
 }
 
+/// Whether a kind is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    /// It is, as far as is known.
+    Served,
+    /// It is not, although it is defined.
+    Absent,
+}
+
 /// A kind that is followed, or was.
 struct Slot {
     kind: &'static Kind,
@@ -55,6 +64,7 @@ struct Slot {
     task: AbortHandle,
     /// Makes the feed start from the beginning.
     again: Arc<Notify>,
+    service: Service,
     shelf: Shelf,
     /// What keeps the feed from following.
     trouble: Option<SourceFault>,
@@ -71,7 +81,7 @@ impl Gatherer {
             feeds: JoinSet::new(),
             last: 0,
             discovery: Discovery::new(root_namespace),
-            defined: BTreeSet::new(),
+            defined: BTreeMap::new(),
             stage: Stage::Ground,
             reported: Vec::new(),
         }
@@ -137,6 +147,7 @@ impl Gatherer {
                 feed: self.last,
                 task,
                 again,
+                service: Service::Served,
                 shelf: Shelf::new(),
                 trouble: None,
             }),
@@ -150,7 +161,10 @@ impl Gatherer {
         };
         let slot = &mut self.slots[index];
         match word {
-            Word::Begin => slot.shelf.begin(),
+            Word::Begin => {
+                slot.service = Service::Served;
+                slot.shelf.begin();
+            }
             Word::Items(items) => {
                 for item in items {
                     self.take(index, item);
@@ -161,6 +175,7 @@ impl Gatherer {
                 self.forget(index, &gone);
             }
             Word::Absent => {
+                slot.service = Service::Absent;
                 slot.shelf.begin();
                 slot.shelf.complete();
             }
@@ -230,10 +245,17 @@ impl Gatherer {
         slot.shelf
             .tell((&nobody, &nobody), &Within::Whole, &mut news);
         for located in news.changed {
-            let name = &*located.object.metadata.name;
-            self.defined.insert(name.into());
-            if self.stage != Stage::Ground {
-                self.start_defined(name);
+            let metadata = &located.object.metadata;
+            let version = (metadata.uid.clone(), metadata.generation);
+            let before = self
+                .defined
+                .insert((*metadata.name).into(), version.clone());
+            if self.stage == Stage::Ground {
+                continue;
+            } else if before == Some(version) {
+                self.wake(&metadata.name);
+            } else {
+                self.start_defined(&metadata.name);
             }
         }
         for key in news.removed {
@@ -249,12 +271,24 @@ impl Gatherer {
         }
     }
 
+    fn slot_of(&mut self, definition: &str) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| {
+            slot.kind.presence == Presence::Defined && slot.kind.definition() == definition
+        })
+    }
+
+    /// A definition may have taken effect.
+    fn wake(&mut self, definition: &str) {
+        if let Some(slot) = self.slot_of(definition)
+            && slot.service == Service::Absent
+        {
+            slot.again.notify_one();
+        }
+    }
+
     /// A kind is not defined any more.
     fn end(&mut self, definition: &str) {
-        let is_it = |slot: &&mut Slot| {
-            slot.kind.presence == Presence::Defined && slot.kind.definition() == definition
-        };
-        if let Some(slot) = self.slots.iter_mut().find(is_it) {
+        if let Some(slot) = self.slot_of(definition) {
             slot.task.abort();
             slot.feed = 0;
             slot.trouble = None;
@@ -274,7 +308,8 @@ impl Gatherer {
         {
             self.start(kind, Role::Objects);
         }
-        for name in self.defined.clone() {
+        let defined: Vec<_> = self.defined.keys().cloned().collect();
+        for name in defined {
             self.start_defined(&name);
         }
     }

@@ -125,7 +125,7 @@ impl Reader {
         let name = self.handed_over(name);
         let item = match read {
             Ok(object) => Item::Put {
-                print: self.print(&object.content),
+                print: self.print(&object.content, &position),
                 object: Arc::new(object),
                 name,
             },
@@ -165,8 +165,12 @@ impl Reader {
         }
     }
 
-    fn print(&self, content: &Value) -> u64 {
+    fn print(&self, content: &Value, position: &str) -> u64 {
         let mut hasher = Hashing(self.state.build_hasher());
+        // That a definition takes effect is seen in its status, which may then be asked for.
+        if self.role == Role::Definitions {
+            hasher.0.write(position.as_bytes());
+        }
         match serde_json::to_writer(&mut hasher, content) {
             Ok(()) => hasher.0.finish(),
             // Equal to nothing: it counts as a change.

@@ -61,7 +61,13 @@ impl<'de> Visitor<'de> for Kept<'_> {
         while let Some(choice) = map.next_key_seed(Choice(self.0))? {
             match choice {
                 Some((key, mask)) => {
-                    kept.insert(key, map.next_value_seed(&mask)?);
+                    let value = map.next_value_seed(&mask)?;
+                    // Nothing of what was there is wanted.
+                    let is_emptied = matches!(mask, Mask::Keys(_))
+                        && value.as_object().is_some_and(Map::is_empty);
+                    if !is_emptied {
+                        kept.insert(key, value);
+                    }
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -174,6 +180,7 @@ mod tests {
                 r#"{"ports":[{"port":1,"name":"n"},{}],"conditions":[{"type":"Other","status":"True"},{"type":"Ready","status":"False","at":"now"}]}"#,
                 r#"{"ports":[{"port":1},{}],"conditions":[{"type":"Ready","status":"False"}]}"#,
             ),
+            (r#"{"name":"x","labels":{"c":"2"}}"#, r#"{"name":"x"}"#),
             // Of another shape: for others to complain about.
             (
                 r#"{"labels":["a"],"ports":{"port":-1.5},"conditions":null,"name":[true]}"#,

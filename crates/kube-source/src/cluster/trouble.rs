@@ -25,6 +25,8 @@ pub(super) enum Trouble {
     Expired,
     /// The server does not understand the request.
     NotUnderstood(String),
+    /// The server has too much to do, or is about to begin with it.
+    Busy(String),
     /// Anything else that the server says.
     Refused(String),
     /// Something that is no answer of an API server.
@@ -99,6 +101,7 @@ impl Trouble {
             410 => Self::Expired,
             _ if is_ahead || matches!(&*reason, "Expired" | "Gone") => Self::Expired,
             400 | 422 => Self::NotUnderstood(message),
+            429 | 503 | 504 => Self::Busy(message),
             _ => Self::Refused(message),
         }
     }
@@ -137,7 +140,7 @@ impl Trouble {
                 let message = format!("{resource} change faster than they can be listed");
                 ("refused-by-api-server", message, None)
             }
-            Self::NotUnderstood(reason) | Self::Refused(reason) => {
+            Self::NotUnderstood(reason) | Self::Busy(reason) | Self::Refused(reason) => {
                 let message = format!("{resource} can't be watched: {reason}");
                 ("refused-by-api-server", message, None)
             }
@@ -198,6 +201,11 @@ mod tests {
                 403,
                 r#"{"message":"no"}"#,
                 Trouble::Forbidden("no".to_owned()),
+            ),
+            (
+                429,
+                r#"{"message":"storage is (re)initializing"}"#,
+                Trouble::Busy("storage is (re)initializing".to_owned()),
             ),
             (500, "oops", Trouble::Refused("status 500".to_owned())),
             (
