@@ -134,7 +134,13 @@ async fn admit(
                 identity.bundles.clone(),
             );
             let revision = Revision::of(&settings);
-            let statuses = Statuses::new(&cluster, revision, candidate.follow(), reports);
+            let statuses = Statuses::new(
+                &cluster,
+                revision,
+                candidate.follow(),
+                reports,
+                identity.mutual.clone(),
+            );
             let writing = tokio::spawn(statuses.keep());
             let keeping = tokio::spawn(webhooks.keep());
             let probing = tokio::spawn(Probe::new(&cluster, arrivals, reached).run());

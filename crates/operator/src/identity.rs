@@ -21,8 +21,8 @@ use ferromesh_chassis::{Failure, Shutdown};
 use ferromesh_identity::{Bundle, SpiffeId, TrustDomain};
 use ferromesh_mesh::decl::mesh_config::MeshConfig;
 use ferromesh_proto::trust::FetchResponse;
-use ferromesh_xds_server::{Credentials, Tls, TlsFault, Transport, server_config};
-use rustls::ServerConfig;
+use ferromesh_xds_server::{Credentials, Tls, TlsFault, Transport, client_config, server_config};
+use rustls::{ClientConfig, ServerConfig};
 use tokio::sync::watch;
 
 use bundles::Bundles;
@@ -35,6 +35,7 @@ use crate::cluster::authority::{self, Authority};
 use crate::cluster::keys::{ApiServerKeys, issuer};
 use crate::cluster::reviewer::TokenReviews;
 use crate::cluster::root_certificates::RootCertificates;
+use crate::cluster::status::{Mutual, Reports};
 
 /// How often files of the authority are read again, and a rotation goes on.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -66,6 +67,8 @@ pub struct Settings {
     pub state: PathBuf,
     /// How long certificates live.
     pub lifetimes: ca::Lifetimes,
+    /// What other replicas may ask for.
+    pub reports: Reports,
 }
 
 /// The authority of a mesh, as long as this lives.
@@ -74,6 +77,8 @@ pub struct Identity {
     pub service: Arc<ca::Service>,
     /// Who is trusted, our own trust domain first.
     pub bundles: watch::Receiver<Arc<FetchResponse>>,
+    /// How replicas know each other.
+    pub mutual: Mutual,
     config: watch::Receiver<Arc<ServerConfig>>,
     calls: Arc<Calls>,
 }
@@ -93,6 +98,7 @@ impl Identity {
             home,
             state,
             lifetimes,
+            reports,
         } = settings;
         let own = mesh.security.trust_domain.clone();
         let (roots, attestor) = match &home {
@@ -106,9 +112,10 @@ impl Identity {
             .map_err(|refusal| {
                 Failure::new(format!("the control plane's own certificate: {refusal}"))
             })?;
-        let config = configure(&credentials, &roots_of(&service, &known, &own), &own)
+        let (config, client) = configure(&credentials, &roots_of(&service, &known, &own), &own)
             .map_err(|fault| Failure::new(fault.to_string()))?;
-        let config = watch::Sender::new(config);
+        let (config, client) = (watch::Sender::new(config), watch::Sender::new(client));
+        let control_plane = control_plane(&mesh)?;
         let bundles = Arc::new(Bundles::new(
             own.clone(),
             service.trust(),
@@ -116,7 +123,16 @@ impl Identity {
         ));
         let identity = Self {
             config: config.subscribe(),
-            calls: Arc::new(Calls::new(Arc::clone(&service), bundles.watch(), shutdown)),
+            calls: Arc::new(Calls::new(
+                Arc::clone(&service),
+                bundles.watch(),
+                (control_plane.clone(), reports),
+                shutdown,
+            )),
+            mutual: Mutual {
+                identity: control_plane,
+                tls: client.subscribe(),
+            },
             bundles: bundles.watch(),
             service: Arc::clone(&service),
         };
@@ -134,7 +150,7 @@ impl Identity {
             credentials,
             (service, known),
             own,
-            config,
+            (config, client),
         ));
         Ok(identity)
     }
@@ -243,8 +259,7 @@ fn service(
 ) -> Result<ca::Service, Failure> {
     let trust_domain = mesh.security.trust_domain.clone();
     let root_namespace = mesh.root_namespace.as_str();
-    let control_plane = SpiffeId::of_control_plane(trust_domain.clone(), root_namespace)
-        .map_err(|fault| Failure::new(format!("mesh configuration: rootNamespace: {fault}")))?;
+    let control_plane = control_plane(mesh)?;
     Ok(ca::Service::new(ca::service::Settings {
         attestors: vec![
             attestor,
@@ -269,17 +284,28 @@ fn service(
     }))
 }
 
+/// Who all replicas are.
+fn control_plane(mesh: &MeshConfig) -> Result<SpiffeId, Failure> {
+    let trust_domain = mesh.security.trust_domain.clone();
+    SpiffeId::of_control_plane(trust_domain, mesh.root_namespace.as_str())
+        .map_err(|fault| Failure::new(format!("mesh configuration: rootNamespace: {fault}")))
+}
+
+/// What is shown to clients, and to servers.
+type Configs = (Arc<ServerConfig>, Arc<ClientConfig>);
+
 fn configure(
     own: &ca::Own,
     roots: &Bundle,
     trust_domain: &TrustDomain,
-) -> Result<Arc<ServerConfig>, TlsFault> {
+) -> Result<Configs, TlsFault> {
     let shown = own.watch().borrow().clone();
     let credentials = Credentials {
         chain: shown.chain.clone(),
         key: Arc::from(shown.key.as_slice()),
     };
-    server_config(&credentials, roots, trust_domain)
+    let server = server_config(&credentials, roots, trust_domain)?;
+    Ok((server, client_config(&credentials, roots)?))
 }
 
 /// Whose clients are believed.
@@ -294,7 +320,10 @@ async fn follow_credentials(
     own: Arc<ca::Own>,
     (service, known): (Arc<ca::Service>, Arc<Known>),
     trust_domain: TrustDomain,
-    config: watch::Sender<Arc<ServerConfig>>,
+    (config, client): (
+        watch::Sender<Arc<ServerConfig>>,
+        watch::Sender<Arc<ClientConfig>>,
+    ),
 ) {
     let (mut shown, mut trust) = (own.watch(), service.trust());
     let mut mesh = known.follow_mesh();
@@ -309,7 +338,10 @@ async fn follow_credentials(
         }
         let roots = roots_of(&service, &known, &trust_domain);
         match configure(&own, &roots, &trust_domain) {
-            Ok(new) => drop(config.send_replace(new)),
+            Ok((server, newest)) => {
+                config.send_replace(server);
+                client.send_replace(newest);
+            }
             Err(fault) => tracing::error!(%fault, "new connections get the certificate of before"),
         }
     }

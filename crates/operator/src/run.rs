@@ -88,6 +88,11 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
     }));
     let findings = Findings::default();
     let subjects = Subjects::default();
+    let reports = Reports {
+        findings: findings.clone(),
+        subjects: subjects.clone(),
+        hub: Arc::clone(handle.hub()),
+    };
     let mut doors = Doors {
         secured: None,
         plaintext: None,
@@ -104,6 +109,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
                 home,
                 state,
                 lifetimes,
+                reports: reports.clone(),
             },
         ));
     }
@@ -120,11 +126,7 @@ async fn start(arguments: Arguments) -> Result<(), Failure> {
             listener,
             settings: Arc::new(settings),
             reached: metrics.admission.clone(),
-            reports: Reports {
-                findings: findings.clone(),
-                subjects: subjects.clone(),
-                hub: Arc::clone(handle.hub()),
-            },
+            reports,
         });
         doors.await_questions();
     }

@@ -44,4 +44,4 @@ pub use peer::{Peer, Proof, Verified};
 pub use plane::{Applied, Change, Plane, PlaneHandle};
 pub use publish::Publisher;
 pub use server::{Limits, Tls, Transport, serve};
-pub use tls::{Credentials, TlsFault, server_config};
+pub use tls::{Credentials, TlsFault, client_config, server_config};

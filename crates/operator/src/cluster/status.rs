@@ -5,14 +5,18 @@
 //! status stays. Nobody fights for it: a status is compared when its object or the remarks on it
 //! change, and once by a new holder of the Lease; it is never watched.
 //!
-//! `Programmed` is about the proxies of this replica, and is final for a generation: proxies that
-//! come and go write nothing.
+//! `Programmed` is about the proxies of all replicas, who are asked when this one's have taken a
+//! version, and is final for a generation: proxies that come and go write nothing.
 //!
-//! Reading order: `document` (JSON), `ledger` (what is due), `writer` (how it gets there), then
-//! this file.
+//! Reading order: `document` (JSON), `world`, `ledger` (what is due), `writer` (how it gets there), `answer`,
+//! `call` and `peers` (what replicas tell each other), then this file.
 
+mod answer;
+mod call;
 mod document;
 mod ledger;
+mod peers;
+mod world;
 mod writer;
 
 use std::sync::Arc;
@@ -27,7 +31,10 @@ use super::webhooks::entries::Revision;
 use super::{Cluster, Pauses};
 use crate::findings::{Findings, Found};
 use crate::subjects::Subjects;
-use ledger::{Ledger, Round, World};
+use ledger::{Ledger, Round};
+pub use peers::Mutual;
+use peers::Peers;
+use world::{Others, World};
 use writer::{Outcome, Writer};
 
 /// So many are written at once.
@@ -50,9 +57,29 @@ pub struct Reports {
     pub hub: Arc<Hub>,
 }
 
+impl Reports {
+    fn world<'a>(&self, found: &'a Found, others: &'a Others, now: Instant) -> World<'a> {
+        let Self {
+            findings: _,
+            subjects: _,
+            hub,
+        } = self;
+        World {
+            found,
+            // Refusals are counted before debts are settled.
+            debt: hub.oldest_debt(),
+            refusals: hub.counts().refusals(),
+            streams: hub.open_streams(),
+            others,
+            now,
+        }
+    }
+}
+
 /// Writes statuses.
 pub struct Statuses {
     writer: Writer,
+    peers: Peers,
     revision: Revision,
     leadership: watch::Receiver<Leadership>,
     reports: Reports,
@@ -65,8 +92,10 @@ impl Statuses {
         revision: Revision,
         leadership: watch::Receiver<Leadership>,
         reports: Reports,
+        mutual: Mutual,
     ) -> Self {
         Self {
+            peers: Peers::new(cluster, mutual),
             writer: Writer::new(cluster.client.clone()),
             revision,
             leadership,
@@ -121,20 +150,21 @@ impl Statuses {
             Some(ledger) => ledger,
             None => ledger.insert(self.learn().await?),
         };
-        let Reports {
-            findings: _,
-            subjects,
-            hub,
-        } = &self.reports;
-        let world = World {
-            found,
-            debt: hub.oldest_debt(),
-            refusals: hub.counts().refusals(),
-            streams: hub.open_streams(),
-            now: Instant::now(),
+        let round = |ledger: &mut Ledger, others: &Others| {
+            let world = self.reports.world(found, others, Instant::now());
+            let subjects = &self.reports.subjects;
+            subjects.read(|objects| ledger.round(objects, &self.revision, &world))
         };
-        let Round { mut due, mut next } =
-            subjects.read(|objects| ledger.round(objects, &self.revision, &world));
+        let mut now = round(ledger, &Others::Unasked);
+        if !now.questions.is_empty() {
+            let others = self.peers.ask(&now.questions).await;
+            now = round(ledger, &others);
+        }
+        let Round {
+            mut due,
+            mut next,
+            questions: _,
+        } = now;
         if due.len() > BURST {
             due.truncate(BURST);
             next = Some(begun + TURN);

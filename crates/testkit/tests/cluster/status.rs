@@ -4,6 +4,8 @@
 mod managers;
 #[path = "status/quiet.rs"]
 mod quiet;
+#[path = "status/replicas.rs"]
+mod replicas;
 
 use ferromesh_testkit::cluster::Cluster;
 use ferromesh_testkit::cluster::installation;

@@ -10,8 +10,8 @@ use ferromesh_mesh::origin::ObjectRef;
 use tokio::time::{Duration, Instant};
 
 use super::document::{Print, Seen, print};
+use super::world::{Others, Refusal, Version, Word, World};
 use crate::cluster::webhooks::entries::Revision;
-use crate::findings::Found;
 use crate::subjects::{Objects, Stage, Subject};
 
 /// So long nothing is said about proxies that have not answered yet: mostly they are about to,
@@ -23,15 +23,6 @@ const LOOKS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_s
 
 /// The status of an object is written no more often than this.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// A version of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Version {
-    /// Which object of that name.
-    pub uid: Arc<str>,
-    /// Which version of it.
-    pub generation: i64,
-}
 
 /// What statuses say, and said.
 #[derive(Debug, Default)]
@@ -45,20 +36,6 @@ struct Entry {
     /// Proxies have taken this version, once and for all.
     taken: Option<Progress>,
     written: Option<(Print, Option<Instant>)>,
-}
-
-/// What statuses are made of besides the objects.
-pub struct World<'a> {
-    /// Remarks.
-    pub found: &'a Found,
-    /// The first publication that some proxy has not answered.
-    pub debt: Option<u64>,
-    /// How often proxies have refused something.
-    pub refusals: u64,
-    /// How many proxies are connected.
-    pub streams: usize,
-    /// Now.
-    pub now: Instant,
 }
 
 /// A status that has to be written.
@@ -83,6 +60,8 @@ pub struct Round {
     pub due: Vec<Due>,
     /// When there may be more, if nothing else happens.
     pub next: Option<Instant>,
+    /// Versions of which the other replicas have to be asked first.
+    pub questions: Vec<Version>,
 }
 
 impl Ledger {
@@ -153,9 +132,20 @@ impl Round {
         world: &World<'_>,
     ) {
         entry.turn_to(subject);
-        let progress = entry.progress(serial, world);
         // Whether proxies have a version that does not count is of no interest.
-        if progress == Progress::Pending && force == Force::Newest {
+        let standing = match force {
+            Force::Newest => entry.standing(serial, world),
+            Force::Older | Force::SoundPart => Standing::Decided(Progress::Pending),
+        };
+        let (progress, refusal) = match standing {
+            Standing::Asked => return self.questions.push(entry.version.clone()),
+            Standing::Decided(progress) => (progress, None),
+            Standing::Refused(refusal) => {
+                self.look(world.now + LOOKS.1);
+                (Progress::Pending, Some(refusal.remark(object)))
+            }
+        };
+        if progress == Progress::Pending && force == Force::Newest && refusal.is_none() {
             let is_early = world.now < at + GRACE;
             let (often, seldom) = LOOKS;
             self.look(world.now + if is_early { often } else { seldom });
@@ -168,7 +158,8 @@ impl Round {
             force,
             progress,
         };
-        let status = report(&object.group, &object.kind, state, remarks);
+        let remarks: Vec<_> = remarks.iter().copied().chain(&refusal).collect();
+        let status = report(&object.group, &object.kind, state, &remarks);
         let print = print(&status);
         if let Some((written, when)) = entry.written {
             if written == print {
@@ -209,22 +200,36 @@ impl Entry {
         };
     }
 
-    fn progress(&mut self, serial: u64, world: &World<'_>) -> Progress {
+    fn standing<'w>(&mut self, serial: u64, world: &World<'w>) -> Standing<'w> {
         if let Some(taken) = self.taken {
-            return taken;
+            return Standing::Decided(taken);
         }
-        // What was refused is not told to its author yet.
-        let is_open = world.refusals > world.found.refusals;
-        if is_open || world.debt.is_some_and(|debt| debt <= serial) {
-            return Progress::Pending;
+        let own = world.progress(serial);
+        if own == Progress::Pending {
+            return Standing::Decided(own);
         }
-        let taken = if world.streams == 0 {
-            Progress::NoProxies
-        } else {
-            Progress::Taken
+        let taken = match world.others {
+            Others::Unasked => return Standing::Asked,
+            Others::Nobody => own,
+            Others::Words(words) => match words.get(&self.version) {
+                None | Some(Word::Pending) => return Standing::Decided(Progress::Pending),
+                Some(Word::Refused(refusal)) => return Standing::Refused(refusal),
+                Some(Word::Taken) => Progress::Taken,
+                Some(Word::NoProxies) => own,
+            },
         };
-        *self.taken.insert(taken)
+        Standing::Decided(*self.taken.insert(taken))
     }
+}
+
+/// How far a version has come at all replicas.
+enum Standing<'w> {
+    /// So far.
+    Decided(Progress),
+    /// The others have to be asked.
+    Asked,
+    /// A proxy of another replica has refused it.
+    Refused(&'w Refusal),
 }
 
 #[cfg(test)]

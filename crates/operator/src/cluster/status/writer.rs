@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, timeout};
 
 use super::document::{self, Seen};
-use super::ledger::{Due, Version};
+use super::ledger::Due;
+use super::world::Version;
 use crate::cluster::{is_conflict, told};
 
 /// The name under which statuses are written.

@@ -99,15 +99,7 @@ async fn scaling_and_another_holder_of_the_lease_write_nothing() {
                 .args(arguments),
         )
     };
-    let holder = || {
-        control(&[
-            "get",
-            "lease",
-            "ferromesh",
-            "--output",
-            "jsonpath={.spec.holderIdentity}",
-        ])
-    };
+    let holder = || super::replicas::holder(&cluster);
     let first = holder();
     control(&["rollout", "restart", "deployment/ferromesh"]);
     control(&[

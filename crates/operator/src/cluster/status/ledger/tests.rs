@@ -7,7 +7,8 @@ use ferromesh_mesh::origin::ObjectRef;
 use tokio::time::{Duration, Instant};
 
 use super::super::document::{Seen, print};
-use super::{Due, Ledger, Round, Version, World};
+use super::super::world::{Others, Refusal, Version, Word, World};
+use super::{Due, Ledger, Round};
 use crate::cluster::webhooks::entries::Revision;
 use crate::findings::Found;
 use crate::subjects::{Objects, Stage, Subject};
@@ -20,6 +21,7 @@ struct Bench {
     debt: Option<u64>,
     refusals: u64,
     streams: usize,
+    others: Others,
     now: Instant,
 }
 
@@ -37,6 +39,7 @@ impl Bench {
             debt: None,
             refusals: 0,
             streams: 1,
+            others: Others::Nobody,
             now: Instant::now(),
         }
     }
@@ -62,6 +65,7 @@ impl Bench {
             debt: self.debt,
             refusals: self.refusals,
             streams: self.streams,
+            others: &self.others,
             now: self.now,
         };
         let revision = Revision::of(&Settings::default());
@@ -70,7 +74,7 @@ impl Bench {
 
     /// What is due, as the reason of `Programmed`, and is written.
     fn write(&mut self) -> Vec<&'static str> {
-        let Round { due, next: _ } = self.round();
+        let Round { due, .. } = self.round();
         due.iter()
             .map(|due| {
                 self.ledger.done(due, self.now);
@@ -106,7 +110,7 @@ fn nothing_is_due_twice() {
     bench.put(1, 5, 1);
     assert_eq!(bench.write(), ["Programmed"]);
     bench.pass(60_000);
-    let Round { due, next } = bench.round();
+    let Round { due, next, .. } = bench.round();
     assert!(due.is_empty() && next.is_none(), "{due:?} {next:?}");
 }
 
@@ -115,7 +119,7 @@ fn proxies_have_some_time_to_answer() {
     let mut bench = Bench::new();
     bench.put(1, 5, 1);
     bench.debt = Some(5);
-    let Round { due, next } = bench.round();
+    let Round { due, next, .. } = bench.round();
     assert!(due.is_empty() && next.is_some(), "{due:?} {next:?}");
     bench.pass(100);
     // Only what came later is not answered.
@@ -137,7 +141,7 @@ fn a_proxy_that_does_not_answer_is_told_of() {
     bench.pass(100);
     bench.debt = None;
     // Not again so soon.
-    let Round { due, next } = bench.round();
+    let Round { due, next, .. } = bench.round();
     assert!(due.is_empty() && next.is_some(), "{due:?} {next:?}");
     bench.pass(1_000);
     assert_eq!(bench.write(), ["Programmed"]);
@@ -223,4 +227,54 @@ fn objects_of_others_are_left_alone() {
         subject.revision = Some(Arc::from("somebody-elses"));
     }
     assert!(bench.write().is_empty());
+}
+
+#[test]
+fn the_other_replicas_are_asked_once_ours_have_taken_it() {
+    let mut bench = Bench::new();
+    bench.put(1, 5, 1);
+    bench.others = Others::Unasked;
+    bench.debt = Some(5);
+    assert!(bench.round().questions.is_empty(), "ours have not");
+    bench.debt = None;
+    let Round { due, questions, .. } = bench.round();
+    assert!(due.is_empty(), "{due:?}");
+    let version = Version {
+        uid: Arc::from("u"),
+        generation: 1,
+    };
+    assert_eq!(questions, std::slice::from_ref(&version));
+    let mut say = |word: Word| {
+        bench.pass(2_000);
+        bench.others = Others::Words([(version.clone(), word)].into());
+        bench.write()
+    };
+    assert_eq!(say(Word::Pending), ["Pending"]);
+    let refusal = Refusal {
+        path: Arc::from("spec.x"),
+        words: "no".to_owned(),
+    };
+    assert_eq!(say(Word::Refused(refusal)), ["Refused"]);
+    assert_eq!(say(Word::Taken), ["Programmed"]);
+    // Nobody is asked again.
+    assert!(say(Word::Pending).is_empty());
+}
+
+#[test]
+fn replicas_without_proxies_do_not_count() {
+    for (streams, word, expected) in [
+        (0, Word::Taken, "Programmed"),
+        (1, Word::NoProxies, "Programmed"),
+        (0, Word::NoProxies, "NoProxies"),
+    ] {
+        let mut bench = Bench::new();
+        bench.put(1, 5, 1);
+        bench.streams = streams;
+        let version = Version {
+            uid: Arc::from("u"),
+            generation: 1,
+        };
+        bench.others = Others::Words([(version, word)].into());
+        assert_eq!(bench.write(), [expected]);
+    }
 }
