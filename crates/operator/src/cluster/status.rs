@@ -132,7 +132,11 @@ impl Statuses {
                 }
                 Err(fault) => {
                     tracing::warn!(fault, "statuses are not as they should be");
-                    pauses.wait().await;
+                    // Whoever tells something new has reached the API server.
+                    tokio::select! {
+                        () = pauses.wait() => {}
+                        _ = findings.changed() => {}
+                    }
                     next = Some(Instant::now());
                 }
             }
@@ -183,7 +187,10 @@ impl Statuses {
                     }
                     ledger.done(&due, Instant::now());
                 }
-                Err(error) => fault = Some(format!("{}: {error}", due.object)),
+                Err(error) => {
+                    ledger.failed(&due, Instant::now());
+                    fault = Some(format!("{}: {error}", due.object));
+                }
             }
         }
         fault.map_or(Ok(next), Err)

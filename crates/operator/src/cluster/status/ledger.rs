@@ -24,6 +24,9 @@ const LOOKS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_s
 /// The status of an object is written no more often than this.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What could not be written is tried again after this.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// What statuses say, and said.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -35,7 +38,9 @@ struct Entry {
     version: Version,
     /// Proxies have taken this version, once and for all.
     taken: Option<Progress>,
-    written: Option<(Print, Option<Instant>)>,
+    written: Option<Print>,
+    /// Nothing is written before.
+    free: Option<Instant>,
 }
 
 /// A status that has to be written.
@@ -72,7 +77,8 @@ impl Ledger {
         let entry = Entry {
             version,
             taken: taken.map(|(_, progress)| progress),
-            written: Some((print, None)),
+            written: Some(print),
+            free: None,
         };
         self.entries.insert(object, entry);
     }
@@ -80,7 +86,15 @@ impl Ledger {
     /// This stands there now, or nothing does.
     pub fn done(&mut self, due: &Due, now: Instant) {
         if let Some(entry) = self.entries.get_mut(&due.object) {
-            entry.written = Some((due.print, Some(now)));
+            entry.written = Some(due.print);
+            entry.free = Some(now + PAUSE);
+        }
+    }
+
+    /// It could not be written. Others get their turn first.
+    pub fn failed(&mut self, due: &Due, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(&due.object) {
+            entry.free = Some(now + RETRY);
         }
     }
 
@@ -161,15 +175,11 @@ impl Round {
         let remarks: Vec<_> = remarks.iter().copied().chain(&refusal).collect();
         let status = report(&object.group, &object.kind, state, &remarks);
         let print = print(&status);
-        if let Some((written, when)) = entry.written {
-            if written == print {
-                return;
-            }
-            let free = when.map(|when| when + PAUSE);
-            if let Some(free) = free.filter(|free| *free > world.now) {
-                self.look(free);
-                return;
-            }
+        if entry.written == Some(print) {
+            return;
+        }
+        if let Some(free) = entry.free.filter(|free| *free > world.now) {
+            return self.look(free);
         }
         self.due.push(Due {
             object: Arc::clone(object),

@@ -278,3 +278,15 @@ fn replicas_without_proxies_do_not_count() {
         assert_eq!(bench.write(), [expected]);
     }
 }
+
+#[test]
+fn what_fails_lets_others_go_first() {
+    let mut bench = Bench::new();
+    bench.put(1, 5, 1);
+    let due = bench.round().due.remove(0);
+    bench.ledger.failed(&due, bench.now);
+    let Round { due, next, .. } = bench.round();
+    assert!(due.is_empty() && next.is_some(), "{due:?} {next:?}");
+    bench.pass(60_000);
+    assert_eq!(bench.write(), ["Programmed"]);
+}
