@@ -2,6 +2,8 @@
 
 #[path = "status/managers.rs"]
 mod managers;
+#[path = "status/outage.rs"]
+mod outage;
 #[path = "status/quiet.rs"]
 mod quiet;
 #[path = "status/replicas.rs"]
