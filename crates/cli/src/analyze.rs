@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ferromesh_chassis::Failure;
 use ferromesh_chassis::failure::WRONG_USAGE;
 use ferromesh_compiler::Compiler;
@@ -12,7 +12,7 @@ use ferromesh_kube_source::directory::{self, Loaded};
 use ferromesh_kube_source::report::{Places, Record, locate};
 use serde_json::Value;
 
-use crate::output;
+use crate::output::{self, Format};
 
 /// Say what is wrong with manifests: files, directories, or - for standard input.
 ///
@@ -35,12 +35,6 @@ pub struct Arguments {
     /// One line of text for each finding, or a JSON array.
     #[arg(short, long, value_enum, default_value = "text")]
     output: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// Prints the findings.

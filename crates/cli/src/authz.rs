@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use ferromesh_chassis::Failure;
 
-use crate::output;
-use arguments::{Arguments as Test, Format};
+use crate::output::{self, Format};
+use arguments::Arguments as Test;
 use world::World;
 
 /// The exit status if nobody can tell.

@@ -2,7 +2,17 @@
 
 use std::io::{ErrorKind, Write};
 
+use clap::ValueEnum;
 use ferromesh_chassis::Failure;
+
+/// How something is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
 
 /// Writes all parts. A reader that has gone (`| head`) is no failure.
 pub fn print(parts: impl IntoIterator<Item = String>) -> Result<(), Failure> {

@@ -1,11 +1,11 @@
 //! What is asked.
 
+use crate::output::Format;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use clap::ValueEnum;
 use ferromesh_identity::SpiffeId;
 use ferromesh_kube_source::directory;
 use ferromesh_mesh::name::{Namespace, WorkloadName};
@@ -62,15 +62,6 @@ pub struct Arguments {
     /// A text, or JSON.
     #[arg(short, long, value_enum, default_value = "text")]
     pub(super) output: Format,
-}
-
-/// How the answer is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Who asks.
