@@ -14,16 +14,17 @@ use crate::pair::Pair;
 /// So many requests have to be served after something has happened.
 const AFTER: usize = 200;
 
-struct World {
-    cluster: Cluster,
-    pair: Pair,
-    load: Load,
+/// A pair under load, in a mesh that nobody else uses.
+pub struct World {
+    pub cluster: Cluster,
+    pub pair: Pair,
+    pub load: Load,
     _mesh: installation::Alone,
 }
 
 impl World {
-    /// A pair under load, in a mesh with these values that nobody else uses.
-    fn new(name: &str, protocol: Protocol, values: &[&str]) -> Self {
+    /// One in a mesh with these values.
+    pub fn new(name: &str, protocol: Protocol, values: &[&str]) -> Self {
         let cluster = Cluster::of_tests();
         let mesh = installation::alone(&cluster);
         if !values.is_empty() {
@@ -40,17 +41,17 @@ impl World {
     }
 
     /// `kubectl` in the namespace of the control plane.
-    fn control_plane(&self, arguments: &[&str]) -> String {
+    pub fn control_plane(&self, arguments: &[&str]) -> String {
         let mut command = self.cluster.kubectl();
         check(command.args(["--namespace", NAMESPACE]).args(arguments))
     }
 
-    fn control_plane_is_ready(&self) {
+    pub fn control_plane_is_ready(&self) {
         self.control_plane(&["rollout", "status", "deployment/ferromesh", "--timeout=60s"]);
     }
 
     /// Lets some more requests pass.
-    async fn more(&self) {
+    pub async fn more(&self) {
         let until = self.load.sent() + AFTER;
         wait::eventually("the load goes on", async || {
             let sent = self.load.sent();

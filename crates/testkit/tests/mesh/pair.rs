@@ -25,10 +25,15 @@ impl Pair {
 
     /// Where the service is.
     pub fn service(&self) -> SocketAddr {
-        let path = "jsonpath={.spec.clusterIP}:80";
+        self.port(80)
+    }
+
+    /// Where a port of the service is.
+    pub fn port(&self, port: u16) -> SocketAddr {
+        let path = format!("jsonpath={{.spec.clusterIP}}:{port}");
         let text = self
             .room
-            .kubectl(&["get", "service", "echo", "--output", path]);
+            .kubectl(&["get", "service", "echo", "--output", &path]);
         text.parse().expect("an address")
     }
 
@@ -47,7 +52,8 @@ impl Pair {
     }
 }
 
-fn app_of(app: &str, replicas: u8) -> String {
+/// An app: requests at port 80 of its service, and TCP at 9000.
+pub fn app_of(app: &str, replicas: u8) -> String {
     format!(
         r#"
 apiVersion: v1
@@ -59,7 +65,7 @@ kind: Service
 metadata: {{name: {app}}}
 spec:
   selector: {{app: {app}}}
-  ports: [{{name: http, port: 80, targetPort: 8080}}]
+  ports: [{{name: http, port: 80, targetPort: 8080}}, {{name: tcp, port: 9000, targetPort: 9000}}]
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -77,7 +83,7 @@ spec:
       - name: app
         image: ferromesh.test/echo:dev
         imagePullPolicy: Never
-        args: [--instance=$(POD), "--http=0.0.0.0:8080"]
+        args: [--instance=$(POD), "--http=0.0.0.0:8080", "--tcp=0.0.0.0:9000"]
         env: [{{name: POD, valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}}}]
         ports: [{{containerPort: 8080}}]
         readinessProbe: {{httpGet: {{path: /, port: 8080}}, periodSeconds: 1}}
