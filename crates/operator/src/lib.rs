@@ -7,7 +7,7 @@
 //! for it; `doors` is where clients come in; `jwks` fetches the keys of token issuers; `debug` shows what is going on; `metrics` counts it. It knows no field of any
 //! object and no resource of Envoy.
 //!
-//! Reading order: [`arguments`], `run`, `follow`, `identity`, `cluster`, `doors`, `jwks`, `reporter`, `debug`, `metrics`.
+//! Reading order: [`arguments`], `opening`, `run`, `follow`, `identity`, `cluster`, `doors`, `jwks`, `reporter`, `debug`, `metrics`.
 
 pub mod arguments;
 mod cluster;
@@ -18,6 +18,7 @@ mod follow;
 mod identity;
 mod jwks;
 mod metrics;
+mod opening;
 mod reporter;
 mod run;
 mod subjects;
