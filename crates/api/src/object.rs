@@ -97,7 +97,9 @@ impl Object {
                 match metadata {
                     Some(metadata) => metadata,
                     None => {
-                        return Err(faults.into_iter().next().unwrap_or_else(|| {
+                        // Fields that are not read here are nobody's fault.
+                        let is_reason = |fault: &Fault| fault.kind != FaultKind::UnknownField;
+                        return Err(faults.into_iter().find(is_reason).unwrap_or_else(|| {
                             Fault::new(FaultKind::WrongType, "metadata", "is unreadable")
                         }));
                     }
@@ -146,5 +148,23 @@ impl Object {
     /// The `spec`; `null` if there is none.
     pub fn spec(&self) -> &Value {
         self.content.get("spec").unwrap_or(&Value::Null)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Object;
+
+    #[test]
+    fn the_reason_is_told_and_not_a_field_that_others_read() {
+        let fault = Object::new(json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"resourceVersion": "7", "name": "web", "labels": {"app": true}},
+        }))
+        .expect_err("no object");
+        assert_eq!(fault.path, "metadata.labels.app");
     }
 }
