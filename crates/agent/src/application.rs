@@ -4,16 +4,23 @@
 //! probes and lifecycle handlers, and its metrics. Only what the injector has written down can be asked; whoever reaches the
 //! agent can't make it go anywhere else.
 //!
-//! Reading order: [`handlers`], [`scrape`] (what may be asked), [`ask`] (how), [`certificate`].
+//! Reading order: [`handlers`], [`scrape`] (what may be asked), [`ask`] (how), [`certificate`], [`url`], [`path`], [`exposition`].
 
 pub mod ask;
 mod certificate;
+mod exposition;
 pub mod handlers;
+mod path;
 pub mod scrape;
+mod url;
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
 use ferromesh_chassis::Failure;
+use tokio::task::JoinSet;
 
 use crate::settings::{Interception, Settings};
 use handlers::Handlers;
@@ -25,7 +32,7 @@ const FROM_V4: &str = "127.0.0.6";
 const FROM_V6: &str = "::6";
 
 /// What the application may be asked.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Application {
     /// Where it is.
     pub place: Place,
@@ -33,6 +40,8 @@ pub struct Application {
     pub handlers: Handlers,
     /// Where its metrics are.
     pub targets: Targets,
+    /// How often it had no metrics to give.
+    pub failures: AtomicU64,
 }
 
 /// Where the application is, and from where it is asked.
@@ -54,13 +63,44 @@ impl Application {
         let fault = |name: &str, what: String| Failure::new(format!("{name}: {what}"));
         let handlers = Handlers::parse(&variable(handlers::ENVIRONMENT))
             .map_err(|what| fault(handlers::ENVIRONMENT, what))?;
-        let targets = Targets::parse(&variable(scrape::ENVIRONMENT))
-            .map_err(|what| fault(scrape::ENVIRONMENT, what))?;
+        // They come from annotations that anybody writes as he likes, and no pod fails to start for its metrics.
+        let targets = Targets::parse(&variable(scrape::ENVIRONMENT)).unwrap_or_else(|what| {
+            tracing::warn!(
+                "{}: {what}: no metrics of the application",
+                scrape::ENVIRONMENT
+            );
+            Targets::default()
+        });
         Ok(Self {
             place: Place::of(settings),
             handlers,
             targets,
+            failures: AtomicU64::new(0),
         })
+    }
+
+    /// Its metrics from all places that have some, in parts of Prometheus' own format.
+    pub async fn metrics(&self, patience: Duration) -> Vec<Bytes> {
+        let mut asked = JoinSet::new();
+        for target in &self.targets.0 {
+            let (place, target) = (self.place, target.clone());
+            asked.spawn(async move {
+                let outcome = ask::metrics(place, &target, patience).await;
+                outcome.inspect_err(|fault| {
+                    tracing::debug!(?target, fault, "the application gives no metrics");
+                })
+            });
+        }
+        let mut parts = Vec::new();
+        while let Some(outcome) = asked.join_next().await {
+            match outcome {
+                Ok(Ok(more)) => parts.extend(more),
+                Ok(Err(_)) | Err(_) => {
+                    self.failures.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        parts
     }
 }
 

@@ -4,7 +4,9 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -19,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::admin::Admin;
-use crate::application::{Application, ask};
+use crate::application::{Application, ask, scrape};
 use crate::identity::held::Held;
 use crate::identity::keeper::Counts;
 
@@ -79,9 +81,6 @@ impl fmt::Display for Unready {
 /// Where the end is announced.
 pub const ANNOUNCE_DRAIN: &str = "/drain";
 
-/// The last line of OpenMetrics, after which nothing may come.
-const END_OF_METRICS: &[u8] = b"# EOF\n";
-
 type Body = BoxBody<Bytes, hyper::Error>;
 
 /// What the answers are made of.
@@ -122,41 +121,32 @@ impl Observed {
         }
     }
 
-    /// The application's metrics, our own and Envoy's. An application that has none to give takes nothing from the others.
-    async fn statistics(&self) -> Response<Body> {
-        let Some(admin) = self.admin.get() else {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "envoy is being started");
-        };
-        match admin.send(Method::GET, "/stats/prometheus?usedonly").await {
-            Ok(scraped) => {
-                let mut parts = self.application_statistics().await;
-                parts.push(Bytes::from(self.own_statistics()));
-                scraped.map(|envoys| {
-                    let ours = stream::iter(parts.into_iter().map(|part| Ok(Frame::data(part))));
-                    BodyExt::boxed(StreamBody::new(ours.chain(BodyStream::new(envoys))))
-                })
+    /// The application's metrics, our own and Envoy's, of which none takes anything from the others.
+    async fn statistics(&self, patience: Duration) -> Response<Body> {
+        let (envoys, mut parts) =
+            tokio::join!(self.envoy_statistics(), self.application.metrics(patience));
+        parts.push(Bytes::from(self.own_statistics()));
+        let ours = stream::iter(parts.into_iter().map(|part| Ok(Frame::data(part))));
+        let body = match envoys {
+            Ok(envoys) => BodyExt::boxed(StreamBody::new(ours.chain(BodyStream::new(envoys)))),
+            Err(error) => {
+                tracing::debug!(error, "envoy gives no metrics");
+                BodyExt::boxed(StreamBody::new(ours))
             }
-            Err(error) => text(StatusCode::BAD_GATEWAY, &error.to_string()),
-        }
+        };
+        let mut response = Response::new(body);
+        let kind = header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
     }
 
-    async fn application_statistics(&self) -> Vec<Bytes> {
-        let Application { place, targets, .. } = &*self.application;
-        let mut parts = Vec::new();
-        for target in &targets.0 {
-            match ask::metrics(*place, target).await {
-                Ok(metrics) => {
-                    let metrics = metrics
-                        .strip_suffix(END_OF_METRICS)
-                        .map_or_else(|| metrics.clone(), Bytes::copy_from_slice);
-                    let is_ended = metrics.is_empty() || metrics.ends_with(b"\n");
-                    parts.push(metrics);
-                    parts.extend((!is_ended).then(|| Bytes::from_static(b"\n")));
-                }
-                Err(fault) => tracing::debug!(?target, fault, "the application gives no metrics"),
-            }
+    async fn envoy_statistics(&self) -> Result<Incoming, String> {
+        let admin = self.admin.get().ok_or("it is being started")?;
+        let answer = admin.send(Method::GET, "/stats/prometheus?usedonly").await;
+        match answer.map_err(|error| error.to_string())?.into_parts() {
+            (parts, body) if parts.status == StatusCode::OK => Ok(body),
+            (parts, _) => Err(format!("its answer is {}", parts.status)),
         }
-        parts
     }
 
     /// Tells clients that they had better go elsewhere, while everything goes on.
@@ -182,13 +172,18 @@ impl Observed {
     }
 
     fn own_statistics(&self) -> String {
+        let failures = self.application.failures.load(Ordering::Relaxed);
+        let scrapes = format!(
+            "# TYPE ferromesh_agent_scrape_failures_total counter\n\
+             ferromesh_agent_scrape_failures_total{{type=\"application\"}} {failures}\n"
+        );
         let Some((held, counts)) = &self.identity else {
-            return String::new();
+            return scrapes;
         };
         let expires = held.borrow().own.as_ref().map_or(0, |own| own.expires());
         let Counts { issued, failed } = *counts.borrow();
         format!(
-            "# TYPE ferromesh_agent_certificate_expiry_timestamp_seconds gauge\n\
+            "{scrapes}# TYPE ferromesh_agent_certificate_expiry_timestamp_seconds gauge\n\
              ferromesh_agent_certificate_expiry_timestamp_seconds {expires}\n\
              # TYPE ferromesh_agent_certificate_requests_total counter\n\
              ferromesh_agent_certificate_requests_total{{outcome=\"issued\"}} {issued}\n\
@@ -208,7 +203,7 @@ pub async fn serve(listener: TcpListener, observed: Observed) {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection on the status address");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
@@ -244,8 +239,14 @@ async fn answer(request: &Request<Incoming>, peer: IpAddr, observed: &Observed) 
         place, handlers, ..
     } = &*observed.application;
     if let Some(handler) = handlers.find(path) {
+        if place.from == Some(peer) {
+            return text(StatusCode::LOOP_DETECTED, "the application leads back here");
+        }
         let user_agent = request.headers().get(header::USER_AGENT);
-        let (status, said) = ask::handler(*place, handler, user_agent).await;
+        let (status, said) = match handler {
+            Ok(handler) => ask::handler(*place, handler, user_agent).await,
+            Err(what) => (StatusCode::SERVICE_UNAVAILABLE, what.to_owned()),
+        };
         return text(status, &said);
     }
     match path {
@@ -253,7 +254,11 @@ async fn answer(request: &Request<Incoming>, peer: IpAddr, observed: &Observed) 
             Ok(()) => text(StatusCode::OK, "ready"),
             Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &why.to_string()),
         },
-        "/stats/prometheus" => observed.statistics().await,
+        "/stats/prometheus" => {
+            observed
+                .statistics(scrape::patience(request.headers()))
+                .await
+        }
         _ => text(
             StatusCode::NOT_FOUND,
             "there are /ready, /healthz/ready and /stats/prometheus",

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ferromesh_agent::application::handlers::Handlers;
@@ -143,6 +144,7 @@ async fn told(written: Value) -> StatusCode {
     let text = json!({"/app-health/a/livez": written}).to_string();
     let handlers = Handlers::parse(&text).expect("what an injector writes");
     let handler = handlers.find("/app-health/a/livez").expect("it is there");
+    let handler = handler.expect("it is sound");
     let kubelet = "kube-probe/1.37".parse().expect("a value");
     ask::handler(PLACE, handler, Some(&kubelet)).await.0
 }
@@ -208,7 +210,8 @@ async fn metrics_are_those_of_the_application_or_none() {
     let port = http(None).await;
     let read = async |text: String| {
         let targets = Targets::parse(&text).expect("what an injector writes");
-        ask::metrics(PLACE, &targets.0[0]).await
+        let parts = ask::metrics(PLACE, &targets.0[0], Duration::from_secs(10)).await;
+        parts.map(|parts| parts.concat())
     };
     let found = read(json!({"port": port.to_string()}).to_string()).await;
     assert_eq!(found.as_deref(), Ok(&b"up 1\n"[..]));

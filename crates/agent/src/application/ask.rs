@@ -1,7 +1,7 @@
 //! Asking the application.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use ferromesh_proto::health::{CHECK, HealthCheckRequest, HealthCheckResponse};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::{http1, http2};
-use hyper::header::{HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -18,8 +18,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
+use super::exposition::{self, Dialect};
 use super::handlers::{Handler, Question, Scheme};
 use super::scrape::Target;
+use super::url::Url;
 use super::{Place, certificate};
 use crate::identity::control_plane::exchange;
 
@@ -29,10 +31,7 @@ const REDIRECTS: usize = 10;
 /// The largest answer to a probe that is looked at, and the largest metrics.
 const LARGEST_ANSWER: usize = 64 << 10;
 /// The same.
-const LARGEST_METRICS: usize = 32 << 20;
-
-/// How long metrics may take; Prometheus itself waits ten seconds.
-const SCRAPE: Duration = Duration::from_secs(8);
+const LARGEST_METRICS: usize = 16 << 20;
 
 /// Anything that can go wrong, in words.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -58,7 +57,12 @@ pub async fn handler(
                 {
                     all.insert(USER_AGENT, user_agent.clone());
                 }
-                followed(place, *port, *scheme, path, &all).await
+                let first = Url {
+                    scheme: *scheme,
+                    port: *port,
+                    path: path.clone(),
+                };
+                followed(place, first, &all).await
             }
             Question::Tcp { port } => {
                 connect(place, *port).await?;
@@ -80,30 +84,58 @@ pub async fn handler(
     }
 }
 
-/// The metrics at a target, as text.
+/// The metrics at a target, in parts that can stand among others in Prometheus' own format.
 ///
 /// # Errors
 /// When there are none, in words.
-pub async fn metrics(place: Place, target: &Target) -> Result<Bytes, String> {
-    let Target { port, path } = target;
+pub async fn metrics(
+    place: Place,
+    target: &Target,
+    patience: Duration,
+) -> Result<Vec<Bytes>, String> {
     let asked = async {
-        let mut headers = HeaderMap::new();
-        let plain = HeaderValue::from_static("text/plain;version=0.0.4;charset=utf-8");
-        headers.insert(hyper::header::ACCEPT, plain);
-        let (parts, body) = get(place, *port, Scheme::Http, path, &headers)
-            .await?
-            .into_parts();
-        if parts.status != StatusCode::OK {
-            return Err(format!("its answer is {}", parts.status).into());
+        // Others scrape a pod at its address. Istio's users may have metrics that are for their pod alone.
+        match metrics_at(place, target).await {
+            Err(fault) if is_refused(&*fault) && !place.to.is_loopback() => {
+                let loopback: IpAddr = match place.to {
+                    IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                    IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+                };
+                let place = Place {
+                    to: loopback,
+                    from: place.from,
+                };
+                metrics_at(place, target).await
+            }
+            outcome => outcome,
         }
-        let whole = Limited::new(body, LARGEST_METRICS).collect().await?;
-        Ok::<_, Fault>(whole.to_bytes())
     };
-    match tokio::time::timeout(SCRAPE, asked).await {
-        Ok(Ok(text)) => Ok(text),
+    match tokio::time::timeout(patience, asked).await {
+        Ok(Ok(parts)) => Ok(parts),
         Ok(Err(fault)) => Err(fault.to_string()),
-        Err(_) => Err(format!("no answer within {} s", SCRAPE.as_secs())),
+        Err(_) => Err(format!("no answer within {} ms", patience.as_millis())),
     }
+}
+
+async fn metrics_at(place: Place, target: &Target) -> Result<Vec<Bytes>, Fault> {
+    let Target { port, path } = target;
+    let mut headers = HeaderMap::new();
+    let plain = HeaderValue::from_static("text/plain;version=0.0.4;charset=utf-8");
+    headers.insert(ACCEPT, plain);
+    let answer = get(place, *port, Scheme::Http, path, &headers).await?;
+    let (parts, body) = answer.into_parts();
+    if parts.status != StatusCode::OK {
+        return Err(format!("its answer is {}", parts.status).into());
+    }
+    let kind = parts.headers.get(CONTENT_TYPE);
+    let dialect = Dialect::of(kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default());
+    let whole = Limited::new(body, LARGEST_METRICS).collect().await?;
+    Ok(exposition::parts(&whole.to_bytes(), dialect)?)
+}
+
+fn is_refused(fault: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = fault.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 async fn connect(place: Place, port: u16) -> io::Result<TcpStream> {
@@ -118,47 +150,32 @@ async fn connect(place: Place, port: u16) -> io::Result<TcpStream> {
     socket.connect(SocketAddr::new(to, port)).await
 }
 
-/// Follows redirects within the application, as the kubelet does; one that leads elsewhere is an answer.
+/// Follows redirects within the pod, as the kubelet does; one that leads elsewhere is an answer. What else the application
+/// says is nobody's business: whoever reaches the agent has shown no certificate.
 async fn followed(
     place: Place,
-    port: u16,
-    scheme: Scheme,
-    path: &PathAndQuery,
+    first: Url,
     headers: &HeaderMap,
 ) -> Result<(StatusCode, String), Fault> {
-    let mut path = path.clone();
+    let mut url = first;
     for _ in 0..=REDIRECTS {
-        let (parts, body) = get(place, port, scheme, &path, headers).await?.into_parts();
-        let next = parts
-            .headers
-            .get(LOCATION)
-            .and_then(|to| inside(to, place, port));
+        let Url { scheme, port, path } = &url;
+        let (parts, body) = get(place, *port, *scheme, path, headers)
+            .await?
+            .into_parts();
+        let status = parts.status;
+        let location = parts.headers.get(LOCATION);
+        let next = location.and_then(|to| url.to(to.to_str().ok()?, place.to));
         match next {
-            Some(next) if parts.status.is_redirection() => path = next,
+            Some(next) if status.is_redirection() => url = next,
             _ => {
-                // What it says further is its own business.
-                let text = Limited::new(body, LARGEST_ANSWER).collect().await;
-                let text =
-                    text.map(|whole| String::from_utf8_lossy(&whole.to_bytes()).into_owned());
-                return Ok((parts.status, text.unwrap_or_default()));
+                // Who can't end his answer is not well, if it is not just long.
+                let _ = Limited::new(body, LARGEST_ANSWER).collect().await;
+                return Ok((status, format!("its answer is {status}")));
             }
         }
     }
     Err(format!("more than {REDIRECTS} redirects").into())
-}
-
-/// The path of a redirect that leads to the same place.
-fn inside(location: &HeaderValue, place: Place, port: u16) -> Option<PathAndQuery> {
-    let uri: Uri = location.to_str().ok()?.parse().ok()?;
-    let is_here = match uri.authority() {
-        None => true,
-        Some(authority) => {
-            authority.host() == place.to.to_string() && authority.port_u16().unwrap_or(port) == port
-        }
-    };
-    uri.path_and_query()
-        .filter(|path| is_here && path.as_str().starts_with('/'))
-        .cloned()
 }
 
 async fn get(
@@ -168,7 +185,8 @@ async fn get(
     path: &PathAndQuery,
     headers: &HeaderMap,
 ) -> Result<Response<hyper::body::Incoming>, Fault> {
-    let mut request = Request::get(path.as_str()).body(Empty::<Bytes>::new())?;
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.uri_mut() = Uri::from(path.clone());
     *request.headers_mut() = headers.clone();
     if !request.headers().contains_key(HOST) {
         let host = SocketAddr::new(place.to, port).to_string();

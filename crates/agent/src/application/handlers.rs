@@ -1,11 +1,15 @@
 //! The kubelet's probes and lifecycle handlers: what the injector has replaced, by the path at which the agent answers for it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use serde::Deserialize;
+use serde_json::Value;
+
+use super::path;
 
 /// Where they are written down, as in Istio: a mapping in JSON.
 pub const ENVIRONMENT: &str = "ISTIO_KUBE_APP_PROBERS";
@@ -16,9 +20,9 @@ const LIFECYCLE: Duration = Duration::from_secs(60);
 /// The kubelet's own limit for a probe that says nothing.
 const USUAL: u64 = 1;
 
-/// All of them.
+/// All of them, and what is wrong with those that can't be read.
 #[derive(Clone, Debug, Default)]
-pub struct Handlers(BTreeMap<String, Handler>);
+pub struct Handlers(BTreeMap<String, Result<Handler, String>>);
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -80,61 +84,61 @@ struct Written {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct HttpGet {
-    port: u16,
-    #[serde(default)]
-    path: String,
-    #[serde(default)]
-    scheme: Scheme,
-    #[serde(default)]
-    http_headers: Vec<Header>,
+    port: NonZeroU16,
+    path: Option<String>,
+    scheme: Option<Scheme>,
+    http_headers: Option<Vec<Header>>,
 }
 
 #[derive(Deserialize)]
 struct Header {
     name: String,
-    #[serde(default)]
-    value: String,
+    value: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct TcpSocket {
-    port: u16,
+    port: NonZeroU16,
 }
 
 #[derive(Deserialize)]
 struct Grpc {
-    port: u16,
-    #[serde(default)]
+    port: NonZeroU16,
     service: Option<String>,
 }
 
 impl Handlers {
-    /// Reads them; an empty text has none.
+    /// Reads them; an empty text has none. One that can't be read does not keep a pod from starting: it fails when it is
+    /// asked, as it would without us.
     ///
     /// # Errors
-    /// When the text is not what an injector writes.
+    /// When the text is no mapping in JSON.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let written: BTreeMap<String, Written> =
+        let written: BTreeMap<String, Value> =
             serde_json::from_str(text).map_err(|error| error.to_string())?;
         let read = written.into_iter().map(|(path, written)| {
-            let handler =
-                Handler::read(&path, written).map_err(|what| format!("{path}: {what}"))?;
-            Ok((path, handler))
+            let handler = Handler::read(&path, written);
+            if let Err(what) = &handler {
+                tracing::warn!("{ENVIRONMENT}: {path:?}: {what}");
+            }
+            (path, handler)
         });
-        read.collect::<Result<_, String>>().map(Self)
+        Ok(Self(read.collect()))
     }
 
-    /// The one of a path.
-    pub fn find(&self, path: &str) -> Option<&Handler> {
-        self.0.get(path)
+    /// The one of a path, or what is wrong with it.
+    pub fn find(&self, path: &str) -> Option<Result<&Handler, &str>> {
+        let handler = self.0.get(path)?;
+        Some(handler.as_ref().map_err(String::as_str))
     }
 }
 
 impl Handler {
-    fn read(path: &str, written: Written) -> Result<Self, String> {
+    fn read(path: &str, written: Value) -> Result<Self, String> {
+        let written = serde_json::from_value(written).map_err(|error| error.to_string())?;
         let Written {
             http_get,
             tcp_socket,
@@ -143,9 +147,9 @@ impl Handler {
         } = written;
         let question = match (http_get, tcp_socket, grpc) {
             (Some(http), None, None) => http.read()?,
-            (None, Some(TcpSocket { port }), None) => Question::Tcp { port },
+            (None, Some(TcpSocket { port }), None) => Question::Tcp { port: port.get() },
             (None, None, Some(Grpc { port, service })) => Question::Grpc {
-                port,
+                port: port.get(),
                 service: service.unwrap_or_default(),
             },
             _ => return Err("write one of httpGet, tcpSocket and grpc".to_owned()),
@@ -167,21 +171,19 @@ impl HttpGet {
             scheme,
             http_headers,
         } = self;
-        let path = if path.starts_with('/') {
-            path
-        } else {
-            format!("/{path}")
-        };
-        let headers = http_headers.into_iter().map(|Header { name, value }| {
+        let path = path.unwrap_or_default();
+        let headers = http_headers.into_iter().flatten();
+        let headers = headers.map(|Header { name, value }| {
+            let value = value.unwrap_or_default();
             let name: HeaderName = name.parse().map_err(|_| format!("{name:?} is no header"))?;
             let value =
                 HeaderValue::from_str(&value).map_err(|_| format!("{value:?} is no value"))?;
             Ok((name, value))
         });
         Ok(Question::Http {
-            port,
-            path: path.parse().map_err(|_| format!("{path:?} is no path"))?,
-            scheme,
+            port: port.get(),
+            path: path::read(&path).ok_or_else(|| format!("{path:?} is no path"))?,
+            scheme: scheme.unwrap_or_default(),
             headers: headers.collect::<Result<_, String>>()?,
         })
     }
@@ -203,7 +205,7 @@ mod tests {
             }"#,
         )
         .expect("handlers");
-        let handler = |path| handlers.find(path).expect("a handler");
+        let handler = |path| handlers.find(path).expect("a handler").expect("sound");
         let live = handler("/app-health/a/livez");
         assert!(
             matches!(&live.question, Question::Http { path, scheme: Scheme::Https, headers, .. }
@@ -225,17 +227,35 @@ mod tests {
     #[test]
     fn what_no_injector_writes_is_refused() {
         assert!(Handlers::parse("").expect("none").0.is_empty());
-        for text in [
-            "[]",
-            "{",
-            r#"{"/a": {}}"#,
-            r#"{"/a": {"httpGet": {"path": "/"}}}"#,
-            r#"{"/a": {"httpGet": {"port": 80}, "tcpSocket": {"port": 80}}}"#,
-            r#"{"/a": {"httpGet": {"port": 65536}}}"#,
-            r#"{"/a": {"httpGet": {"port": 80, "path": "/ HTTP/1.1\r\nx: y"}}}"#,
-            r#"{"/a": {"httpGet": {"port": 80, "httpHeaders": [{"name": "a\nb", "value": "c"}]}}}"#,
-        ] {
+        for text in ["[]", "{", "null", r#"{"/a": {}} x"#] {
             assert!(Handlers::parse(text).is_err(), "{text}");
         }
+        for written in [
+            "null",
+            "{}",
+            r#"{"exec": {"command": ["id"]}}"#,
+            r#"{"httpGet": {"path": "/"}}"#,
+            r#"{"httpGet": {"port": 80}, "tcpSocket": {"port": 80}}"#,
+            r#"{"httpGet": {"port": 65536}}"#,
+            r#"{"httpGet": {"port": 0}}"#,
+            r#"{"tcpSocket": {"port": "http"}}"#,
+            r#"{"httpGet": {"port": 80, "scheme": "FILE"}}"#,
+            r#"{"httpGet": {"port": 80, "httpHeaders": [{"name": "a\nb", "value": "c"}]}}"#,
+            r#"{"httpGet": {"port": 80, "httpHeaders": [{"name": "a", "value": "b\r\nc: d"}]}}"#,
+        ] {
+            let text = format!(r#"{{"/a": {written}, "/b": {{"tcpSocket": {{"port": 80}}}}}}"#);
+            let handlers = Handlers::parse(&text).expect("a mapping");
+            assert!(
+                handlers.find("/a").is_some_and(|found| found.is_err()),
+                "{written}"
+            );
+            assert!(
+                handlers.find("/b").is_some_and(|found| found.is_ok()),
+                "{written}"
+            );
+        }
+        let nothing = r#"{"/a": {"httpGet": {"port": 80, "path": null, "scheme": null, "httpHeaders": null}, "timeoutSeconds": null}}"#;
+        let handlers = Handlers::parse(nothing).expect("a mapping");
+        assert!(handlers.find("/a").is_some_and(|found| found.is_ok()));
     }
 }

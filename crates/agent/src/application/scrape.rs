@@ -1,7 +1,12 @@
 //! Where the application's metrics are.
 
+use std::time::Duration;
+
+use hyper::HeaderMap;
 use hyper::http::uri::PathAndQuery;
 use serde::Deserialize;
+
+use super::path;
 
 /// Where that is written down, as in Istio: JSON of what the pod's annotations for Prometheus say.
 pub const ENVIRONMENT: &str = "ISTIO_PROMETHEUS_ANNOTATIONS";
@@ -10,6 +15,25 @@ pub const ENVIRONMENT: &str = "ISTIO_PROMETHEUS_ANNOTATIONS";
 const PATH: &str = "/metrics";
 /// The same.
 const PORT: u16 = 80;
+
+/// How long metrics may take when nobody says how long he waits. Prometheus waits ten seconds.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What is left to put the parts together when somebody says it.
+const REST: Duration = Duration::from_millis(500);
+
+/// The shortest time that an application gets.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// How long an application may take, so that whoever scrapes gets at least the rest.
+pub fn patience(headers: &HeaderMap) -> Duration {
+    let said = headers.get("x-prometheus-scrape-timeout-seconds");
+    let said = said.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+    let said = said.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    said.map_or(PATIENCE, |said| {
+        said.saturating_sub(REST).clamp(SHORTEST, PATIENCE)
+    })
+}
 
 /// What is scraped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +108,7 @@ impl Target {
                 "" => PORT,
                 port => port.parse().map_err(|_| format!("{port:?} is no port"))?,
             },
-            path: path.parse().map_err(|_| format!("{path:?} is no path"))?,
+            path: path::read(path).ok_or_else(|| format!("{path:?} is no path"))?,
         })
     }
 }
@@ -118,6 +142,25 @@ mod tests {
         let two = r#"{"targets": [{"port": "1", "path": "/a"}, {"port": "2", "path": "/b"}]}"#;
         assert_eq!(read(two), ["1/a", "2/b"]);
         assert!(Targets::parse(r#"{"port": "x"}"#).is_err());
-        assert!(Targets::parse(r#"{"port": "1", "path": "no path"}"#).is_err());
+        assert_eq!(
+            read(r#"{"port": "1", "path": "a path?x=1"}"#),
+            ["1/a%20path?x=1"]
+        );
+    }
+
+    #[test]
+    fn whoever_scrapes_says_how_long_he_waits() {
+        let said = |seconds: &str| {
+            let mut headers = HeaderMap::new();
+            let seconds = seconds.parse().expect("a value");
+            headers.insert("x-prometheus-scrape-timeout-seconds", seconds);
+            patience(&headers)
+        };
+        assert_eq!(patience(&HeaderMap::new()), PATIENCE);
+        assert_eq!(said("3"), Duration::from_millis(2500));
+        assert_eq!(said("0.1"), SHORTEST);
+        for other in ["60", "-1", "NaN", "1e300", "soon"] {
+            assert_eq!(said(other), PATIENCE, "{other}");
+        }
     }
 }
