@@ -1,6 +1,6 @@
 //! The command line of `ferromesh-agent proxy`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -211,8 +211,8 @@ impl Arguments {
             interception,
             envoy: envoy::find(envoy)?,
             admin_address,
-            status_address,
-            metrics_address,
+            status_address: in_family(status_address, address),
+            metrics_address: metrics_address.map(|listen| in_family(listen, address)),
             concurrency,
             envoy_log_level,
             patience: Patience {
@@ -220,6 +220,15 @@ impl Arguments {
                 idle: Duration::from_secs(drain_idle_seconds.min(drain_seconds).into()),
             },
         })
+    }
+}
+
+/// All addresses of a workload whose own is of IPv6 are of IPv6: the injector doesn't know which family a pod will have.
+fn in_family(listen: SocketAddr, workload: IpAddr) -> SocketAddr {
+    if listen.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && workload.is_ipv6() {
+        SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), listen.port())
+    } else {
+        listen
     }
 }
 
@@ -390,6 +399,19 @@ mod tests {
             ],
             Err("--app-address has no effect with --interception-mode TPROXY"),
         );
+    }
+
+    #[test]
+    fn the_kubelet_reaches_the_agent_in_the_family_of_the_pod() {
+        for (listen, workload, expected) in [
+            ("0.0.0.0:15021", "10.1.2.3", "0.0.0.0:15021"),
+            ("0.0.0.0:15021", "fd00::1", "[::]:15021"),
+            ("127.0.0.1:15021", "fd00::1", "127.0.0.1:15021"),
+            ("[::]:15021", "10.1.2.3", "[::]:15021"),
+        ] {
+            let chosen = in_family(listen.parse().unwrap(), workload.parse().unwrap());
+            assert_eq!(chosen.to_string(), expected);
+        }
     }
 
     #[test]
