@@ -256,6 +256,9 @@ impl Feed {
     async fn list(&mut self, target: &Target) -> Result<(), Trouble> {
         let client = self.means.client.clone();
         let mut next = String::new();
+        // That of the first page: should later ones tell of a later time, what happened since the
+        // first is told again.
+        let mut position = None;
         self.tell(Word::Begin).await;
         loop {
             let page = target.list(&client, &next).await?;
@@ -266,9 +269,10 @@ impl Feed {
                 .map(|item| Ok(self.reader.put(target, item.get())?.item))
                 .collect();
             self.tell(Word::Items(items?)).await;
+            position.get_or_insert_with(|| page.metadata.version.into_owned());
             next = page.metadata.next.into_owned();
             if next.is_empty() {
-                self.position = Some(page.metadata.version.into_owned());
+                self.position = position;
                 self.complete().await;
                 return Ok(());
             }
