@@ -1,7 +1,11 @@
 //! The agent with a real Envoy: its start, its readiness, what it does when something dies, its end, its errors.
 
+#[path = "agent/announcement.rs"]
+mod announcement;
 #[path = "agent/key.rs"]
 mod key;
+#[path = "agent/pod.rs"]
+mod pod;
 #[path = "agent/resources.rs"]
 mod resources;
 
