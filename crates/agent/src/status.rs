@@ -1,6 +1,8 @@
 //! The agent's own HTTP interface: whether the proxy is ready, statistics, what the kubelet asks of the application, and the
 //! announcement of the end, which counts only from this machine.
 
+mod places;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
@@ -18,15 +20,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::admin::Admin;
 use crate::application::{Application, ask, scrape};
 use crate::identity::held::Held;
 use crate::identity::keeper::Counts;
-
-/// The most connections that are served at the same time; probes and scrapes need a handful.
-const CONNECTIONS: usize = 64;
+use places::Places;
 
 /// The statistics that readiness is made of: `^(cluster_manager\.cds|listener_manager\.lds)\.update_(success|rejected)$`,
 /// the server's state and whether the workers run.
@@ -194,9 +194,9 @@ impl Observed {
 
 /// Serves until the future is dropped.
 pub async fn serve(listener: TcpListener, observed: Observed) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Places::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Some(place) = places.free().await else {
             return;
         };
         let (stream, peer) = match listener.accept().await {
@@ -206,6 +206,9 @@ pub async fn serve(listener: TcpListener, observed: Observed) {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
+        };
+        let Some(place) = place.take(peer.ip()) else {
+            continue;
         };
         let observed = observed.clone();
         let service = service_fn(move |request: Request<Incoming>| {
