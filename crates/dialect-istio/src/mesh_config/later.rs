@@ -14,12 +14,20 @@ pub(super) fn remark(config: &MeshConfig, spec: &Path<'_>, remarks: &mut Remarks
             effect::not_yet(&spec.field(name), remarks);
         }
     }
+    if config.discovery_selectors.is_some() {
+        // Whoever watches an API server goes by it, and says what is wrong with it.
+        remarks.info(
+            &spec.field("discoverySelectors"),
+            "no-effect-in-a-directory",
+            "chooses among the namespaces of a cluster; all objects of a directory are read",
+        );
+    }
 }
 
 /// All of them. The pattern names every field of the type, so that a new one must be put here or
 /// be lowered.
 #[rustfmt::skip]
-fn fields(config: &MeshConfig) -> [(&'static str, &Option<Value>); 27] {
+fn fields(config: &MeshConfig) -> [(&'static str, &Option<Value>); 26] {
     let MeshConfig {
         access_log_file: _, access_log_format: _, access_log_encoding: _, connect_timeout: _,
         default_service_export_to: _, default_virtual_service_export_to: _,
@@ -29,7 +37,7 @@ fn fields(config: &MeshConfig) -> [(&'static str, &Option<Value>); 27] {
         ca_certificates: _, enable_auto_mtls: _, mesh_mtls: _, tls_defaults: _,
         path_normalization: _, extension_providers: _, default_config: _,
         ca, certificates, config_sources, default_providers,
-        default_traffic_policy, disable_envoy_listener_log, discovery_selectors,
+        default_traffic_policy, disable_envoy_listener_log, discovery_selectors: _,
         enable_envoy_access_log_service, enable_prometheus_merge,
         enable_tracing, h2_upgrade_policy, hbone_idle_timeout,
         inbound_cluster_stat_name, inbound_traffic_policy, ingress_class,
@@ -46,7 +54,6 @@ fn fields(config: &MeshConfig) -> [(&'static str, &Option<Value>); 27] {
         ("defaultProviders", default_providers),
         ("defaultTrafficPolicy", default_traffic_policy),
         ("disableEnvoyListenerLog", disable_envoy_listener_log),
-        ("discoverySelectors", discovery_selectors),
         ("enableEnvoyAccessLogService", enable_envoy_access_log_service),
         ("enablePrometheusMerge", enable_prometheus_merge),
         ("enableTracing", enable_tracing),

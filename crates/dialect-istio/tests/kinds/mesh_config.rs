@@ -218,7 +218,6 @@ fn fields_without_effect_yet_are_named() {
         "defaultProviders",
         "defaultTrafficPolicy",
         "disableEnvoyListenerLog",
-        "discoverySelectors",
         "enableEnvoyAccessLogService",
         "enablePrometheusMerge",
         "enableTracing",
@@ -250,4 +249,12 @@ fn fields_without_effect_yet_are_named() {
             [Declaration::MeshConfig(Arc::new(default_mesh_config()))]
         );
     }
+}
+
+#[test]
+fn selectors_of_namespaces_are_for_clusters() {
+    let spec = json!({ "discoverySelectors": [{"matchLabels": {"team": "a"}}] });
+    let (_, remarks) = super::lower("MeshConfig", super::object("MeshConfig", spec));
+    let expected = "info no-effect-in-a-directory spec.discoverySelectors";
+    assert_eq!(super::summary(&remarks), [expected]);
 }
