@@ -48,11 +48,11 @@ async fn the_control_plane_says_in_one_line_why_it_does_not_start() {
     let (xds, debug) = ("--plaintext-xds-address", "--debug-address");
     let secured = "--xds-address";
     for (arguments, status, part) in [
-        (&[][..], 2, "--source <dir:PATH>"),
+        (&[][..], 2, "--source <kubernetes|dir:PATH>"),
         (&["--source", "dir:."], 2, "--state <DIR>"),
         (&["--source", "dir:.", secured, free], 2, "--state <DIR>"),
         (&["--source", "dir:.", "--sauce"], 2, "'--sauce'"),
-        (&["--source", "k8s:x"], 2, "there is no other source yet"),
+        (&["--source", "k8s:x"], 2, "for a directory, or kubernetes"),
         (&["--source", "dir:"], 2, "the path is empty"),
         (
             &["--source", "dir:/no/such/directory", xds, free, debug, free],
