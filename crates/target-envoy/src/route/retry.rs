@@ -9,8 +9,9 @@ use mesh::policy::retry::{PreviousHosts, RetryOn, RetryPolicy};
 
 use crate::filters::not_sent;
 
-/// How often Envoy looks for a host that was not tried yet (Istio's value).
-const HOST_SELECTION_ATTEMPTS: i64 = 5;
+/// How often Envoy looks for a host that was not tried yet. Istio's five are few: of two hosts the one that is dead has the
+/// fewest requests, so the balancer prefers it, and now and then a retry went there again.
+const HOST_SELECTION_ATTEMPTS: i64 = 32;
 
 /// After how many tries in one priority the next one is tried (Istio's value).
 const PRIORITY_UPDATE_FREQUENCY: i32 = 2;
