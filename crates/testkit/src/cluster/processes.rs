@@ -112,8 +112,10 @@ fn stat(id: u32) -> Option<Stat> {
 fn parse(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
+    // A first thread that has ended waits for the others, which still hold files and ports.
+    let threads: u32 = fields.get(17)?.parse().ok()?;
     Some(Stat {
-        is_over: matches!(*fields.first()?, "Z" | "X"),
+        is_over: matches!(*fields.first()?, "Z" | "X") && threads <= 1,
         parent: fields.get(1)?.parse().ok()?,
         began: fields.get(19)?.parse().ok()?,
     })
@@ -129,6 +131,15 @@ mod tests {
             "7 (a) Z 9 (b)) S 3 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 1 1 1".to_owned();
         let stat = parse(&text).expect("a line of the kernel's");
         assert_eq!((stat.parent, stat.began, stat.is_over), (3, 4711, false));
+    }
+
+    #[test]
+    fn a_process_is_over_when_its_last_thread_is() {
+        for (threads, is_over) in [(1, true), (2, false)] {
+            let text =
+                format!("7 (a) Z 3 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 {threads} 0 4711 1 1 1 1");
+            assert_eq!(parse(&text).map(|stat| stat.is_over), Some(is_over));
+        }
     }
 
     #[test]
