@@ -249,9 +249,11 @@ impl Cluster {
     /// # Errors
     /// When it doesn't end.
     pub fn kill(&self, program: Program) -> Result<(), Failure> {
+        // One that is ending has no command line any more by which it is found, and its ports still.
+        let ending = self.processes(program);
         self.signal(program, Signal::KILL);
         until(Duration::from_secs(10), program.name(), || {
-            if self.runs(program) {
+            if self.runs(program) || ending.iter().any(|process| process.is_alive()) {
                 Err("it still runs".to_owned())
             } else {
                 Ok(())
