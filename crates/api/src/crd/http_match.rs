@@ -1,11 +1,11 @@
 //! `networking.istio.io` HTTPMatchRequest.
 
-use super::schema::{Schema, boolean, list, map, may, object, string, uint32};
+use super::schema::{Field, Schema, boolean, list, map, may, object, string, uint32};
 use super::string_match::string_match;
 
 /// What a request must look like; all fields must hold.
 pub fn http_match() -> Schema {
-    object([
+    let request = [
         may("name", "Name, appended to the rule's.", string()),
         may("uri", "The path without its query.", string_match()),
         may(
@@ -28,6 +28,18 @@ pub fn http_match() -> Schema {
         ),
         may("queryParams", "Query parameters.", map(string_match())),
         may(
+            "statPrefix",
+            "Prefix of statistics; empty = none.",
+            string(),
+        ),
+    ];
+    object(request.into_iter().chain(client()))
+}
+
+/// What every kind of match says of the client, and of what it addressed.
+pub fn client() -> [Field; 4] {
+    [
+        may(
             "port",
             "The port that the client addressed; 0 = any.",
             uint32(),
@@ -47,10 +59,5 @@ pub fn http_match() -> Schema {
             "Gateways at which it counts; none = those of the VirtualService.",
             list(string()),
         ),
-        may(
-            "statPrefix",
-            "Prefix of statistics; empty = none.",
-            string(),
-        ),
-    ])
+    ]
 }

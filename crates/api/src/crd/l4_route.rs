@@ -1,7 +1,8 @@
 //! `networking.istio.io` TLSRoute and TCPRoute.
 
 use super::destination::destination;
-use super::schema::{Schema, int32, list, map, may, must, object, string, uint32};
+use super::http_match::client;
+use super::schema::{Schema, int32, list, may, must, object, string};
 
 /// A rule for TLS that is not terminated.
 pub fn tls_route() -> Schema {
@@ -24,7 +25,7 @@ pub fn tcp_route() -> Schema {
 }
 
 fn tls_match() -> Schema {
-    object([
+    let connection = [
         must(
             "sniHosts",
             "Server names, possibly wildcards.",
@@ -35,31 +36,12 @@ fn tls_match() -> Schema {
             "Networks that the client addressed.",
             list(string()),
         ),
-        may(
-            "port",
-            "The port that the client addressed; 0 = any.",
-            uint32(),
-        ),
-        may(
-            "sourceLabels",
-            "Labels that the client must have.",
-            map(string()),
-        ),
-        may(
-            "sourceNamespace",
-            "The client's namespace; empty = any.",
-            string(),
-        ),
-        may(
-            "gateways",
-            "Gateways at which it counts; none = those of the VirtualService.",
-            list(string()),
-        ),
-    ])
+    ];
+    object(connection.into_iter().chain(client()))
 }
 
 fn l4_match() -> Schema {
-    object([
+    let connection = [
         may(
             "destinationSubnets",
             "Networks that the client addressed.",
@@ -70,27 +52,8 @@ fn l4_match() -> Schema {
             "Without effect: Istio never implemented it.",
             string(),
         ),
-        may(
-            "port",
-            "The port that the client addressed; 0 = any.",
-            uint32(),
-        ),
-        may(
-            "sourceLabels",
-            "Labels that the client must have.",
-            map(string()),
-        ),
-        may(
-            "sourceNamespace",
-            "The client's namespace; empty = any.",
-            string(),
-        ),
-        may(
-            "gateways",
-            "Gateways at which it counts; none = those of the VirtualService.",
-            list(string()),
-        ),
-    ])
+    ];
+    object(connection.into_iter().chain(client()))
 }
 
 fn route_destination() -> Schema {

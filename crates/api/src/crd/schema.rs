@@ -48,7 +48,7 @@ pub fn must(name: &'static str, about: &'static str, schema: Schema) -> Field {
 }
 
 /// Known fields.
-pub fn object<const N: usize>(fields: [Field; N]) -> Schema {
+pub fn object(fields: impl IntoIterator<Item = Field>) -> Schema {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for field in fields {
