@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ferromesh_chassis::grpc::{self, Call};
 use ferromesh_proto::health::{CHECK, HealthCheckRequest, HealthCheckResponse};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::{http1, http2};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
-use hyper::http::uri::PathAndQuery;
+use hyper::http::uri::{PathAndQuery, Scheme as UriScheme};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
@@ -23,7 +24,6 @@ use super::handlers::{Handler, Question, Scheme};
 use super::scrape::Target;
 use super::url::Url;
 use super::{Place, certificate};
-use crate::identity::control_plane::exchange;
 
 /// So often the kubelet follows, too.
 const REDIRECTS: usize = 10;
@@ -68,7 +68,7 @@ pub async fn handler(
                 connect(place, *port).await?;
                 Ok((StatusCode::OK, "it accepts connections".to_owned()))
             }
-            Question::Grpc { port, service } => grpc(place, *port, service).await,
+            Question::Grpc { port, service } => health(place, *port, service).await,
         }
     };
     match tokio::time::timeout(*timeout, asked).await {
@@ -214,7 +214,7 @@ async fn send(
     Ok(sender.send_request(request).await?)
 }
 
-async fn grpc(place: Place, port: u16, service: &str) -> Result<(StatusCode, String), Fault> {
+async fn health(place: Place, port: u16, service: &str) -> Result<(StatusCode, String), Fault> {
     let stream = connect(place, port).await?;
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
@@ -222,8 +222,14 @@ async fn grpc(place: Place, port: u16, service: &str) -> Result<(StatusCode, Str
     let question = HealthCheckRequest {
         service: service.to_owned(),
     };
-    let answer = exchange(&mut sender, CHECK, None, &question.render()).await;
-    match answer {
+    let call = Call {
+        scheme: &UriScheme::HTTP,
+        authority: &SocketAddr::new(place.to, port).to_string(),
+        path: CHECK,
+        token: None,
+        message: &question.render(),
+    };
+    match grpc::call(&mut sender, call).await {
         Ok(message) if HealthCheckResponse::is_serving(&message)? => {
             Ok((StatusCode::OK, "it serves".to_owned()))
         }

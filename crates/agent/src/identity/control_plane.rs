@@ -24,7 +24,6 @@ use super::held::{Own, Trust};
 use super::settings::Credentials;
 use crate::settings::Host;
 
-pub(crate) use call::exchange;
 pub use call::{Fault, FaultKind};
 pub(crate) use verifier::provider;
 
