@@ -1,7 +1,9 @@
 //! What an installation says about the proxies of its pods.
 
+use ferromesh_api::fields;
 use ferromesh_api::istio::ProxyConfig;
-use ferromesh_api::read;
+use ferromesh_api::read::{self, Fault, FaultKind};
+use ferromesh_mesh::closest::closest;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -181,6 +183,21 @@ fn default_resources() -> Fields {
     ])
 }
 
+/// The setting that a misspelt one is most like.
+fn meant(fault: &Fault) -> Option<&'static str> {
+    if fault.kind != FaultKind::UnknownField {
+        return None;
+    }
+    let (above, name) = fault.path.rsplit_once('.').unwrap_or(("", &fault.path));
+    let known = match above {
+        "" => fields::names::<Settings>(),
+        "capture" => fields::names::<CaptureSettings>(),
+        "readiness" => fields::names::<ReadinessSettings>(),
+        _ => return None,
+    };
+    closest(name, known.iter().copied())
+}
+
 impl Settings {
     /// Reads settings.
     ///
@@ -190,7 +207,17 @@ impl Settings {
         let (settings, faults) = read::read::<Self>(value, "");
         match (settings, faults.into_iter().next()) {
             (Some(settings), None) => settings.checked(),
-            (_, Some(fault)) => Err(Refusal::from(fault)),
+            (_, Some(fault)) => {
+                let meant = meant(&fault);
+                let refusal = Refusal::from(fault);
+                Err(match meant {
+                    Some(name) => Refusal {
+                        hint: format!("did you mean {name:?}?"),
+                        ..refusal
+                    },
+                    None => refusal,
+                })
+            }
             (None, None) => Err(Refusal::new("", "is unreadable", "write a mapping")),
         }
     }
@@ -269,7 +296,9 @@ impl Settings {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::Settings;
+    use ferromesh_api::fields;
+
+    use super::{CaptureSettings, ReadinessSettings, Settings};
 
     #[test]
     fn nothing_is_all_defaults() {
@@ -277,6 +306,46 @@ mod tests {
         let settings = Settings::read(&json!({"rootNamespace": "mesh", "revision": "b"}));
         let address = settings.map(|settings| settings.control_plane());
         assert_eq!(address.as_deref(), Ok("ferromesh-b.mesh.svc:15012"));
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named_beside_the_one_that_was_meant() {
+        for (value, hint) in [
+            (json!({"imgae": "x"}), "did you mean \"image\"?"),
+            (
+                json!({"capture": {"excludeInboundPort": "1"}}),
+                "did you mean \"excludeInboundPorts\"?",
+            ),
+        ] {
+            let refusal = Settings::read(&value).expect_err("no such setting");
+            assert_eq!(refusal.hint, hint);
+        }
+    }
+
+    #[test]
+    fn the_chart_takes_exactly_the_settings_that_there_are() {
+        let schema = include_str!("../../../charts/ferromesh/values.schema.json");
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
+        let check = |pointer: &str, names: &[&str]| {
+            let schema = schema.pointer(pointer).expect("a schema");
+            assert_eq!(schema["additionalProperties"], false, "{pointer}");
+            let properties = schema["properties"].as_object().expect("properties");
+            let mut found: Vec<_> = properties.keys().map(String::as_str).collect();
+            let mut names = names.to_vec();
+            found.sort_unstable();
+            names.sort_unstable();
+            assert_eq!(found, names, "{pointer}");
+        };
+        let at = "/properties/injection";
+        check(at, fields::names::<Settings>());
+        check(
+            &format!("{at}/properties/capture"),
+            fields::names::<CaptureSettings>(),
+        );
+        check(
+            &format!("{at}/properties/readiness"),
+            fields::names::<ReadinessSettings>(),
+        );
     }
 
     #[test]

@@ -16,26 +16,9 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance, without regard to case.
+/// Edits from one to the other, without regard to case; two letters swapped are one.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, l) in left.to_lowercase().chars().enumerate() {
-        let mut diagonal = above;
-        let mut before = above + 1;
-        let mut next = Vec::with_capacity(row.len());
-        next.push(before);
-        for (up, r) in row.iter().skip(1).zip(&right) {
-            let here = (diagonal + usize::from(l != *r))
-                .min(up + 1)
-                .min(before + 1);
-            diagonal = *up;
-            before = here;
-            next.push(here);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
+    strsim::osa_distance(&left.to_lowercase(), &right.to_lowercase())
 }
 
 #[cfg(test)]
@@ -50,6 +33,7 @@ mod tests {
             ("prefx", Some("prefix")),
             ("Exact", Some("exact")),
             ("gateway_error", Some("gateway-error")),
+            ("reegx", Some("regex")),
             ("banana", None),
             ("", None),
         ] {

@@ -1,5 +1,6 @@
 //! Annotations without an effect: none is passed over in silence.
 
+use ferromesh_mesh::closest::closest;
 use std::collections::BTreeMap;
 
 use super::name::ALL;
@@ -73,8 +74,7 @@ fn remark(name: &str) -> Option<String> {
     if ALL.contains(&name) || !FAMILIES.iter().any(|family| name.starts_with(family)) {
         return None;
     }
-    let same = |known: &&&str| known.eq_ignore_ascii_case(name);
-    let meant = ALL.iter().find(same).map_or_else(
+    let meant = closest(name, ALL.iter().copied()).map_or_else(
         || "see Istio's reference of annotations".to_owned(),
         |known| format!("did you mean {known:?}?"),
     );
@@ -101,7 +101,11 @@ mod tests {
                 "sidecar.istio.io/proxyCpu",
                 Some("did you mean \"sidecar.istio.io/proxyCPU\"?"),
             ),
-            ("proxy.istio.io/confg", Some("is not known")),
+            (
+                "proxy.istio.io/confg",
+                Some("did you mean \"proxy.istio.io/config\"?"),
+            ),
+            ("proxy.istio.io/banana", Some("see Istio's reference")),
             ("sidecar.istio.io/proxyCPU", None),
             ("example.com/sidecar", None),
         ] {

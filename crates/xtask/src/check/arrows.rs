@@ -27,8 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // A broken file is a diagnostic, which is one of the mesh's words.
     ("kube-source", &["api", "mesh", "yaml"]),
     ("yaml", &[]),
-    // Annotations have YAML in them.
-    ("injector", &["api", "yaml"]),
+    // Annotations have YAML in them; who mistypes one is told which was meant, in the mesh's way.
+    ("injector", &["api", "mesh", "yaml"]),
     ("chassis", &[]),
     ("webhook", &["api", "mesh", "dialects", "injector"]),
     (
